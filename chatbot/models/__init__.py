@@ -1,0 +1,26 @@
+"""The tables. Every model is imported here so that migrations see all of them."""
+
+from chatbot.models.content import Chunk, Entry, Release, Revision, release_revision
+from chatbot.models.inbox import Contact, Conversation, Inbox, Message, Webhook
+from chatbot.models.state import Instance, Setting
+from chatbot.models.turns import Action, LlmCall, Part, Turn, TurnTrace
+
+__all__ = [
+    "Action",
+    "Chunk",
+    "Contact",
+    "Conversation",
+    "Entry",
+    "Inbox",
+    "Instance",
+    "LlmCall",
+    "Message",
+    "Part",
+    "Release",
+    "Revision",
+    "Setting",
+    "Turn",
+    "TurnTrace",
+    "Webhook",
+    "release_revision",
+]

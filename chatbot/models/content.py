@@ -1,0 +1,80 @@
+"""Content with versions: entries, their immutable revisions, releases (sets of revisions), and chunks for search."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import BigInteger, Column, Computed, ForeignKey, Index, Table, UniqueConstraint
+from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
+from sqlalchemy.orm import Mapped, mapped_column
+
+from chatbot.db import Base, CreatedAt, Id
+
+
+class Entry(Base):
+    """A thing with a name: kind is a key of content.KINDS. Its newest revision is the draft."""
+
+    __tablename__ = "entry"
+
+    id: Mapped[Id]
+    kind: Mapped[str]
+    key: Mapped[str]
+    created_at: Mapped[CreatedAt]
+
+    __table_args__ = (UniqueConstraint("kind", "key"),)
+
+
+class Revision(Base):
+    """One immutable state of an entry. body None: the entry is taken away."""
+
+    __tablename__ = "revision"
+
+    id: Mapped[Id]
+    entry_id: Mapped[int] = mapped_column(ForeignKey("entry.id", ondelete="CASCADE"))
+    body: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    author: Mapped[str] = mapped_column(server_default="")
+    created_at: Mapped[CreatedAt]
+
+    __table_args__ = (Index("ix_revision_entry_id", "entry_id", "id"),)
+
+
+release_revision = Table(
+    "release_revision",
+    Base.metadata,
+    Column("release_id", BigInteger, ForeignKey("release.id", ondelete="CASCADE"), primary_key=True),
+    Column("revision_id", BigInteger, ForeignKey("revision.id"), primary_key=True, index=True),
+)
+
+
+class Release(Base):
+    """A published set of revisions. The live one is `instance.live_release_id`; rolling back moves that pointer."""
+
+    __tablename__ = "release"
+
+    id: Mapped[Id]
+    note: Mapped[str] = mapped_column(server_default="")
+    author: Mapped[str] = mapped_column(server_default="")
+    created_at: Mapped[CreatedAt]
+
+
+class Chunk(Base):
+    """A piece of an article's revision, as search finds it.
+
+    stems: folded and stemmed by text.stem_words, the only stemmer there is; lexemes: the same for PostgreSQL.
+    """
+
+    __tablename__ = "chunk"
+
+    id: Mapped[Id]
+    revision_id: Mapped[int] = mapped_column(ForeignKey("revision.id", ondelete="CASCADE"))
+    ordinal: Mapped[int]
+    heading: Mapped[str] = mapped_column(server_default="")
+    text: Mapped[str]
+    language: Mapped[str]
+    stems: Mapped[str]
+    lexemes: Mapped[str] = mapped_column(TSVECTOR, Computed("to_tsvector('simple', stems)", persisted=True))
+
+    __table_args__ = (
+        UniqueConstraint("revision_id", "ordinal"),
+        Index("ix_chunk_lexemes", "lexemes", postgresql_using="gin"),
+    )

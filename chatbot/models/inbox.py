@@ -1,0 +1,141 @@
+"""What came in from Chatwoot: inboxes, contacts, conversations (each one a place in the queue), messages, raw webhooks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index, LargeBinary, UniqueConstraint
+from sqlalchemy import text as sql
+from sqlalchemy.orm import Mapped, mapped_column
+
+from chatbot.db import At, Base, Big, CreatedAt, Id
+
+
+class Inbox(Base):
+    """mode, debounce_s: None takes the setting's."""
+
+    __tablename__ = "inbox"
+
+    id: Mapped[Id]
+    chatwoot_id: Mapped[Big] = mapped_column(unique=True)
+    name: Mapped[str] = mapped_column(server_default="")
+    channel: Mapped[str] = mapped_column(server_default="")
+    mode: Mapped[str | None]
+    debounce_s: Mapped[float | None]
+
+
+class Contact(Base):
+    __tablename__ = "contact"
+
+    id: Mapped[Id]
+    chatwoot_id: Mapped[Big] = mapped_column(unique=True)
+    name: Mapped[str] = mapped_column(server_default="")
+    email: Mapped[str] = mapped_column(server_default="")
+    phone: Mapped[str] = mapped_column(server_default="")
+    language: Mapped[str | None]
+    attributes: Mapped[dict[str, Any]] = mapped_column(server_default=sql("'{}'"))
+
+
+class Conversation(Base):
+    """A conversation and its place in the queue (docs/delivery.md).
+
+    in_seq counts the customer's messages, answered_seq those with an outcome; the row is due at answer_due_at or wake_at
+    and leased by the worker `lease_by` until lease_until, each claim raising epoch. crashes counts claims that neither
+    settled nor put back, tries the put-backs in a row. owner is "bot" or "people"; human_seq counts take-overs.
+    """
+
+    __tablename__ = "conversation"
+
+    id: Mapped[Id]
+    chatwoot_id: Mapped[Big] = mapped_column(unique=True)
+    inbox_id: Mapped[int] = mapped_column(ForeignKey("inbox.id", ondelete="CASCADE"))
+    contact_id: Mapped[int | None] = mapped_column(ForeignKey("contact.id", ondelete="CASCADE"))
+    status: Mapped[str] = mapped_column(server_default="pending")
+    can_reply: Mapped[bool] = mapped_column(server_default=sql("true"))
+    language: Mapped[str | None]
+
+    in_seq: Mapped[Big] = mapped_column(server_default=sql("0"))
+    answered_seq: Mapped[Big] = mapped_column(server_default=sql("0"))
+    answer_due_at: Mapped[At | None]
+    wake_at: Mapped[At | None]
+    wake_reason: Mapped[str | None]
+    lease_by: Mapped[int | None]
+    lease_until: Mapped[At | None]
+    epoch: Mapped[Big] = mapped_column(server_default=sql("0"))
+    crashes: Mapped[int] = mapped_column(server_default=sql("0"))
+    tries: Mapped[int] = mapped_column(server_default=sql("0"))
+    discards: Mapped[int] = mapped_column(server_default=sql("0"))
+    bot_run: Mapped[int] = mapped_column(server_default=sql("0"))
+
+    owner: Mapped[str] = mapped_column(server_default="bot")
+    owner_reason: Mapped[str] = mapped_column(server_default="")
+    human_seq: Mapped[Big] = mapped_column(server_default=sql("0"))
+    last_human_at: Mapped[At | None]
+    handed_back_at: Mapped[At | None]
+
+    created_at: Mapped[CreatedAt]
+    updated_at: Mapped[CreatedAt]
+
+    __table_args__ = (
+        Index("ix_conversation_answer_due_at", "answer_due_at", postgresql_where=sql("answer_due_at IS NOT NULL")),
+        Index("ix_conversation_wake_at", "wake_at", postgresql_where=sql("wake_at IS NOT NULL")),
+        Index("ix_conversation_owed", "id", postgresql_where=sql("in_seq > answered_seq")),
+        Index("ix_conversation_lease_by", "lease_by", postgresql_where=sql("lease_by IS NOT NULL")),
+        Index("ix_conversation_contact_id", "contact_id"),
+        Index("ix_conversation_inbox_id", "inbox_id"),
+    )
+
+
+class Message(Base):
+    """One public message that isn't ours. (chatwoot_id, kind, variant) is the input key: the same input is stored once.
+
+    seq: the conversation's in_seq at its arrival, None where the author isn't the customer; kind: "created", or
+    "submitted" for a pressed button, whose values' hash is `variant`; ignore_rule: decided at intake, never answered;
+    sent_at is Chatwoot's clock, arrived_at the database's.
+    """
+
+    __tablename__ = "message"
+
+    id: Mapped[Id]
+    conversation_id: Mapped[int] = mapped_column(ForeignKey("conversation.id", ondelete="CASCADE"))
+    chatwoot_id: Mapped[Big]
+    kind: Mapped[str] = mapped_column(server_default="created")
+    variant: Mapped[str] = mapped_column(server_default="")
+    seq: Mapped[Big | None]
+    author: Mapped[str]
+    text: Mapped[str] = mapped_column(server_default="")
+    attachments: Mapped[list[Any]] = mapped_column(server_default=sql("'[]'"))
+    is_unsupported: Mapped[bool] = mapped_column(server_default=sql("false"))
+    ignore_rule: Mapped[str | None]
+    source: Mapped[str] = mapped_column(server_default="webhook")
+    sent_at: Mapped[At | None]
+    arrived_at: Mapped[CreatedAt]
+    turn_id: Mapped[int | None] = mapped_column(ForeignKey("turn.id", ondelete="SET NULL", use_alter=True))
+
+    __table_args__ = (
+        UniqueConstraint("chatwoot_id", "kind", "variant", name="uq_message_input"),
+        Index("ix_message_conversation_seq", "conversation_id", "seq"),
+        Index("ix_message_conversation_chatwoot", "conversation_id", "chatwoot_id"),
+        Index("ix_message_turn_id", "turn_id"),
+    )
+
+
+class Webhook(Base):
+    """A webhook as it came, kept for 7 days. error: why it couldn't be read (a dead letter)."""
+
+    __tablename__ = "webhook"
+
+    id: Mapped[Id]
+    received_at: Mapped[CreatedAt]
+    delivery: Mapped[str | None]
+    event: Mapped[str] = mapped_column(server_default="")
+    conversation_chatwoot_id: Mapped[Big | None]
+    outcome: Mapped[str] = mapped_column(server_default="")
+    error: Mapped[str | None]
+    body: Mapped[bytes] = mapped_column(LargeBinary)
+
+    __table_args__ = (
+        Index("ix_webhook_received_at", "received_at"),
+        Index("ix_webhook_delivery", "delivery", postgresql_where=sql("delivery IS NOT NULL")),
+        Index("ix_webhook_dead", "received_at", postgresql_where=sql("error IS NOT NULL")),
+    )

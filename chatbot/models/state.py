@@ -1,0 +1,51 @@
+"""What this installation knows of itself: one row of state, and the business settings."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from sqlalchemy import CheckConstraint, ForeignKey, LargeBinary
+from sqlalchemy import text as sql
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from chatbot.db import At, Base, CreatedAt
+
+
+class Instance(Base):
+    """The only row has id 1.
+
+    installation_id: new at each restore; fingerprint: which database this was when it last started, so that a restore is
+    noticed; paused_at: everything is paused, until paused_until or, where that is empty, until resumed;
+    muted_reason: another installation is the bot's; reconciled_at: up to when Chatwoot was read for missed messages;
+    secrets_check: encrypted known text, so that a start with another SECRET_KEY is refused.
+    """
+
+    __tablename__ = "instance"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    installation_id: Mapped[uuid.UUID] = mapped_column(server_default=sql("gen_random_uuid()"))
+    fingerprint: Mapped[str | None]
+    secrets_check: Mapped[bytes | None] = mapped_column(LargeBinary)
+    live_release_id: Mapped[int | None] = mapped_column(ForeignKey("release.id"))
+    paused_at: Mapped[At | None]
+    paused_until: Mapped[At | None]
+    pause_reason: Mapped[str | None]
+    muted_reason: Mapped[str | None]
+    restored_at: Mapped[At | None]
+    reconciled_at: Mapped[At | None]
+    reconcile_error: Mapped[str | None]
+
+    __table_args__ = (CheckConstraint("id = 1", name="only_row"),)
+
+
+class Setting(Base):
+    """A business setting that differs from its default. A secret's value is only in `secret`, encrypted."""
+
+    __tablename__ = "setting"
+
+    key: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[Any | None] = mapped_column(JSONB(none_as_null=True))
+    secret: Mapped[bytes | None] = mapped_column(LargeBinary)
+    updated_at: Mapped[CreatedAt]

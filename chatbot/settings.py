@@ -1,0 +1,199 @@
+"""Business settings: defaults, then the `setting` table, then the environment, which wins.
+
+Read a snapshot with load_settings(); change one with save_setting(). Secrets are encrypted at rest with keys derived
+from SECRET_KEY and SECRET_KEY_FALLBACKS.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Annotated, Any, Literal
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import NoDecode
+from sqlalchemy import Connection, delete, func, select
+from sqlalchemy.dialects.postgresql import insert
+
+from chatbot.config import Config, FromEnvironment, ModelEndpoint, first_problem
+from chatbot.errors import ConfigError
+from chatbot.models import Setting
+from chatbot.reply import Language
+
+Mode = Literal["live", "suggest", "watch", "off"]
+Seconds = Annotated[float, Field(gt=0, le=7 * 86_400)]
+
+
+class Settings(BaseModel):
+    """One consistent reading of every business setting. Names ending in _s are seconds."""
+
+    model_config = ConfigDict(frozen=True)
+
+    openai_api_key: SecretStr = SecretStr("")
+    openai_model: str = "gpt-4o-mini"
+    openai_base_url: str = "https://api.openai.com/v1"
+    model_chain: tuple[ModelEndpoint, ...] = ()
+    llm_timeout_s: Seconds = 20
+    llm_calls_per_message: int = Field(default=6, ge=1, le=50)
+    chatwoot_url: str = ""
+    chatwoot_access_token: SecretStr = SecretStr("")
+    chatwoot_bot_token: SecretStr = SecretStr("")
+    chatwoot_account_id: int | None = None
+    chatwoot_inbox_id: Annotated[tuple[int, ...], NoDecode] = ()
+    chatwoot_webhook_secret: Annotated[tuple[SecretStr, ...], NoDecode] = ()
+    webhook_token: SecretStr = SecretStr("")
+    handoff_assignee_id: int | None = None
+    handoff_team_id: int | None = None
+    handoff_labels: Annotated[tuple[str, ...], NoDecode] = ()
+    handoff_priority: Literal["", "low", "medium", "high", "urgent"] = ""
+
+    mode: Mode = "suggest"
+    language: Language = "es"
+    resend: bool = False
+    take_back_after_fault: bool = True
+    max_bot_run: int = Field(default=12, ge=1, le=1_000)
+
+    debounce_seconds: float = Field(default=6, ge=0, le=120)
+    debounce_max_s: Seconds = 30
+    fresh_s: Seconds = 3_600
+    lease_s: Seconds = 90
+    sweep_s: Seconds = 5
+    connect_timeout_s: Seconds = 5
+    post_timeout_s: Seconds = 15
+    quiet_s: Seconds = 20
+    unknown_hold_s: Seconds = 180
+    own_act_s: Seconds = 60
+    backoff_s: Seconds = 2
+    backoff_max_s: Seconds = 60
+    reconcile_s: Seconds = 60
+    reconcile_overlap_s: Seconds = 600
+    rival_check_s: Seconds = 60
+    stop_grace_s: Seconds = 20
+
+    @field_validator("chatwoot_inbox_id", "chatwoot_webhook_secret", "handoff_labels", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, int):
+            return (value,)
+        return tuple(v.strip() for v in value.split(",") if v.strip()) if isinstance(value, str) else value
+
+    @field_validator("chatwoot_url", "openai_base_url")
+    @classmethod
+    def _strip_slash(cls, value: str) -> str:
+        if value and not value.startswith(("http://", "https://")):
+            raise ValueError("must start with https:// (or http://)")
+        return value.rstrip("/")
+
+    @property
+    def write_token(self) -> str:
+        return (self.chatwoot_bot_token or self.chatwoot_access_token).get_secret_value()
+
+    @property
+    def read_token(self) -> str:
+        return (self.chatwoot_access_token or self.chatwoot_bot_token).get_secret_value()
+
+    @property
+    def endpoints(self) -> tuple[ModelEndpoint, ...]:
+        """The models to ask, best first: OPENAI_MODEL, then model_chain. Those without any key are left out."""
+        first = ModelEndpoint(model=self.openai_model)
+        filled = (
+            ModelEndpoint(
+                model=e.model,
+                base_url=e.base_url or self.openai_base_url,
+                api_key=e.api_key if e.api_key.get_secret_value() else self.openai_api_key,
+            )
+            for e in (first, *self.model_chain)
+        )
+        return tuple(e for e in filled if e.api_key.get_secret_value())
+
+
+class EnvironmentSettings(Settings, FromEnvironment):
+    """The same names, upper-case, in the environment."""
+
+
+SECRET_NAMES = frozenset(
+    {"openai_api_key", "chatwoot_access_token", "chatwoot_bot_token", "chatwoot_webhook_secret", "webhook_token", "model_chain"}
+)
+
+
+def read_environment() -> dict[str, Any]:
+    """The settings that the environment sets. Raises ConfigError naming the variable."""
+    try:
+        found = EnvironmentSettings()
+    except ValidationError as e:
+        raise first_problem(e) from None
+    return {name: getattr(found, name) for name in found.model_fields_set}
+
+
+def make_cipher(config: Config) -> MultiFernet:
+    """Encrypts with SECRET_KEY's key, decrypts with the fallbacks' too."""
+    secrets = (config.secret_key, *config.secret_key_fallbacks)
+    return MultiFernet([Fernet(_derive_key(s.get_secret_value())) for s in secrets])
+
+
+def _derive_key(secret: str) -> bytes:
+    key = HKDF(algorithm=SHA256(), length=32, salt=b"mostrador", info=b"secrets at rest").derive(secret.encode())
+    return base64.urlsafe_b64encode(key)
+
+
+def load_settings(connection: Connection, config: Config) -> Settings:
+    """The settings as they are now. Raises ConfigError where a stored one can't be read."""
+    values: dict[str, Any] = {}
+    cipher = make_cipher(config)
+    for row in connection.execute(select(Setting.key, Setting.value, Setting.secret)):
+        if row.key in Settings.model_fields:
+            values[row.key] = row.value if row.secret is None else json.loads(_decrypt(cipher, row.key, row.secret))
+    values.update(read_environment())
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as e:
+        raise first_problem(e) from None
+
+
+def _decrypt(cipher: MultiFernet, key: str, token: bytes) -> bytes:
+    try:
+        return cipher.decrypt(token)
+    except InvalidToken as e:
+        raise ConfigError("SECRET_KEY", f"can't decrypt the stored {key}. Put the former key into SECRET_KEY_FALLBACKS.") from e
+
+
+def save_setting(connection: Connection, config: Config, name: str, text: str | None) -> None:
+    """Stores one setting as given in text (None: back to its default). Raises ConfigError for a bad name or value."""
+    if name not in Settings.model_fields:
+        raise ConfigError(name, "is no setting. `flask settings list` shows them all.")
+    if text is None:
+        connection.execute(delete(Setting).where(Setting.key == name))
+        return
+    value = parse_setting(name, text)
+    is_secret = name in SECRET_NAMES
+    row = {
+        "key": name,
+        "value": None if is_secret else value,
+        "secret": make_cipher(config).encrypt(json.dumps(value).encode()) if is_secret else None,
+    }
+    statement = insert(Setting).values(row)
+    connection.execute(statement.on_conflict_do_update(index_elements=["key"], set_={**row, "updated_at": func.now()}))
+
+
+def parse_setting(name: str, text: str) -> Any:
+    """One setting's text as plain JSON data. Raises ConfigError naming it."""
+    value: Any = json.loads(text) if name == "model_chain" else text
+    try:
+        checked = getattr(Settings.model_validate({name: value}), name)
+    except (ValidationError, json.JSONDecodeError) as e:
+        raise (first_problem(e) if isinstance(e, ValidationError) else ConfigError(name, "must be JSON")) from None
+    return to_plain(checked)
+
+
+def to_plain(value: Any) -> Any:
+    """Pydantic values, secrets opened, as JSON data."""
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    if isinstance(value, BaseModel):
+        return {name: to_plain(getattr(value, name)) for name in type(value).model_fields}
+    if isinstance(value, tuple | list):
+        return [to_plain(v) for v in value]
+    return value
