@@ -6,23 +6,29 @@ Every variable may also be given as NAME_FILE, the path of a file that holds its
 from __future__ import annotations
 
 import os
+import re
+import sys
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NoReturn, TypeVar
 
 from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings.exceptions import SettingsError
 
 from chatbot.errors import ConfigError
 
 SAMPLE_SECRETS = {"change-me", "changeme", "secret", "dev", "please-change-this-to-a-long-random-text"}
 MIN_SECRET_CHARS = 32
+MISSING = "is missing. See .env.example for what it should look like."
+# the later one wins; the first is written by scripts/run, so that `flask` commands find its database
+ENV_FILES = (Path(os.environ.get("VAR_DIR") or "var") / "local.env", Path(os.environ.get("ENV_FILE") or ".env"))
 
 
 class FileSource(EnvSettingsSource):
     """Reads NAME_FILE where NAME itself isn't set."""
 
-    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:  # noqa: ARG002
         variable = f"{field_name}_FILE".upper()
         path = os.environ.get(variable)
         if not path:
@@ -38,7 +44,7 @@ class FileSource(EnvSettingsSource):
 class FromEnvironment(BaseSettings):
     """Base of Config and of the business settings' environment side: environment, then NAME_FILE, then `.env`."""
 
-    model_config = SettingsConfigDict(env_file=".env", env_file_encoding="utf-8", extra="ignore", env_ignore_empty=True)
+    model_config = SettingsConfigDict(env_file=ENV_FILES, env_file_encoding="utf-8", extra="ignore", env_ignore_empty=True)
 
     @classmethod
     def settings_customise_sources(
@@ -47,11 +53,13 @@ class FromEnvironment(BaseSettings):
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
         dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return init_settings, env_settings, FileSource(settings_cls), dotenv_settings
 
 
+Model = TypeVar("Model", bound=FromEnvironment)
+UNREADABLE = re.compile(r'for field "(\w+)"')
 CommaList = Annotated[tuple[str, ...], NoDecode]
 
 
@@ -62,7 +70,7 @@ class Config(FromEnvironment):
     debug: bool = False
     secret_key: SecretStr = SecretStr("")
     secret_key_fallbacks: Annotated[tuple[SecretStr, ...], NoDecode] = ()
-    database_url: str = ""
+    database_url: str = Field(default="", validate_default=True)
     redis_url: str = ""
     public_url: str = ""
     allowed_origins: CommaList = ()
@@ -87,6 +95,8 @@ class Config(FromEnvironment):
     @field_validator("database_url")
     @classmethod
     def _use_psycopg(cls, value: str) -> str:
+        if not value:
+            raise ValueError(MISSING)
         for prefix in ("postgresql+psycopg://", "postgresql://", "postgres://"):
             if value.startswith(prefix):
                 return "postgresql+psycopg://" + value.removeprefix(prefix)
@@ -109,18 +119,39 @@ class Config(FromEnvironment):
 
 def load_config(**overrides: Any) -> Config:
     """Config from the environment. Raises ConfigError naming the variable; no value of a secret is ever in its text."""
+    return read_environment_as(Config, **overrides)
+
+
+def read_environment_as(model: type[Model], **overrides: Any) -> Model:
+    """Raises ConfigError naming the variable that is missing or wrong."""
     try:
-        return Config(**overrides)
+        return model(**overrides)
     except ValidationError as e:
         raise first_problem(e) from None
+    except SettingsError as e:
+        if isinstance(e.__cause__, ConfigError):
+            raise e.__cause__ from None
+        name = UNREADABLE.search(str(e))
+        raise ConfigError(name[1].upper() if name else "SETTINGS", "must be JSON") from None
+
+
+def load_config_or_exit() -> Config:
+    """For entrances: a wrong setting ends the process with 2 and one line."""
+    try:
+        return load_config()
+    except ConfigError as e:
+        exit_with(e)
+
+
+def exit_with(error: ConfigError) -> NoReturn:
+    print(error, file=sys.stderr)  # noqa: T201  logging may not be set up yet
+    raise SystemExit(2)
 
 
 def first_problem(error: ValidationError) -> ConfigError:
     """The first problem as a ConfigError, without the given value (it may be a secret)."""
     problem = error.errors(include_input=False, include_url=False)[0]
     name = str(problem["loc"][0]).upper() if problem["loc"] else "SETTINGS"
-    if problem["type"] == "missing" or (name == "DATABASE_URL" and not os.environ.get(name)):
-        return ConfigError(name, "is missing. See .env.example for what it should look like.")
     return ConfigError(name, problem["msg"].removeprefix("Value error, "))
 
 

@@ -5,15 +5,77 @@ Import, export, panel and API share these models. Entry -> Revision -> Release i
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from itertools import chain
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+import regex
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from sqlalchemy import URL, Connection, Row, func, insert, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
 
+from chatbot.errors import ContentError
+from chatbot.knowledge.chunk import chunk_article
+from chatbot.models import Chunk, Entry, Instance, Release, Revision, release_revision
 from chatbot.reply import Language
+from chatbot.text import split_words
 
+# PostgreSQL can't store NUL or half a surrogate pair, YAML can't hold the rest, and no customer should get any of them
+UNWANTED = regex.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufeff\ufffe\uffff]")
+PATTERN_TIMEOUT_S = 0.5
+
+
+def _join_lines(value: object) -> object:
+    return " ".join(value.split()) if isinstance(value, str) else value
+
+
+def _unify_newlines(value: object) -> object:
+    return value.replace("\r\n", "\n").replace("\r", "\n") if isinstance(value, str) else value
+
+
+def _check_characters(value: str) -> str:
+    if found := UNWANTED.search(value):
+        raise ValueError(f"has the control character U+{ord(found[0]):04X}; take it out")
+    return value
+
+
+def _check_keyword(value: str) -> str:
+    if not split_words(value):
+        raise ValueError("has no letter or digit, so it can never be found in a message; write a word")
+    return value
+
+
+def _check_pattern(value: str) -> str:
+    try:
+        is_greedy = regex.compile(value, regex.IGNORECASE).search("", timeout=PATTERN_TIMEOUT_S) is not None
+    except (regex.error, TimeoutError, RecursionError, OverflowError, MemoryError) as e:
+        raise ValueError(f"is not a regular expression that works: {e}") from None
+    if is_greedy:
+        raise ValueError("matches the empty text, so it would fire on every message; make some part of it obligatory")
+    return value
+
+
+LINE_LIMITS = StringConstraints(strip_whitespace=True, min_length=1, max_length=500)
 Key = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,79}$")]
-Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
-Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=20_000)]
+Line = Annotated[str, BeforeValidator(_join_lines), LINE_LIMITS, AfterValidator(_check_characters)]
+Keyword = Annotated[Line, AfterValidator(_check_keyword)]
+Pattern = Annotated[str, LINE_LIMITS, AfterValidator(_check_characters), AfterValidator(_check_pattern)]
+Text = Annotated[
+    str,
+    BeforeValidator(_unify_newlines),
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=20_000),
+    AfterValidator(_check_characters),
+]
+LongText = Annotated[
+    str,
+    BeforeValidator(_unify_newlines),
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=200_000),
+    AfterValidator(_check_characters),
+]
 Event = Literal["new_conversation", "thanks", "goodbye"]
 
 
@@ -35,8 +97,8 @@ class CannedResponse(Body):
 
     texts: dict[Language, Text] = Field(min_length=1)
     exact: tuple[Line, ...] = ()
-    keywords: tuple[Line, ...] = ()
-    patterns: tuple[Line, ...] = ()
+    keywords: tuple[Keyword, ...] = ()
+    patterns: tuple[Pattern, ...] = ()
     events: tuple[Event, ...] = ()
     handoff: bool = False
 
@@ -53,9 +115,9 @@ class Article(Body):
     """A knowledge page in Markdown. url: where customers can read it, the only link that may be given for it."""
 
     title: Line
-    text: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200_000)]
+    text: LongText
     language: Language = "es"
-    url: str | None = Field(default=None, max_length=2_000)
+    url: Annotated[str, StringConstraints(pattern=r"^https?://[^\s<>\"]+$", max_length=2_000)] | None = None
 
 
 class Assistant(Body):
@@ -68,9 +130,9 @@ class Assistant(Body):
     name: Line
     instructions: Text
     tone: Line = "cercano y claro"
-    languages: tuple[Language, ...] = ("es", "en")
+    languages: Annotated[tuple[Language, ...], Field(min_length=1)] = ("es", "en")
     default_language: Language = "es"
-    model: str | None = None
+    model: Line | None = None
     length: Literal["short", "medium", "long"] = "short"
     history_tokens: int = Field(default=1_500, ge=0, le=20_000)
     max_output_tokens: int = Field(default=600, ge=50, le=4_000)
@@ -78,6 +140,8 @@ class Assistant(Body):
 
 
 KINDS: dict[str, type[Body]] = {"canned": CannedResponse, "faq": FaqEntry, "article": Article, "assistant": Assistant}
+KIND_NAMES: dict[type[Body], str] = {model: kind for kind, model in KINDS.items()}
+CACHED_RELEASES = 4
 
 
 class Content(BaseModel):
@@ -94,3 +158,182 @@ class Content(BaseModel):
     @property
     def persona(self) -> Assistant | None:
         return self.assistant[0] if self.assistant else None
+
+    def entries(self) -> Iterator[Body]:
+        """Every entry, kind by kind."""
+        return chain(self.canned, self.faq, self.article, self.assistant)
+
+
+def make_content(bodies: Iterable[Body], release_id: int | None = None) -> Content:
+    """Sorts entries into a Content."""
+    kinds: dict[str, list[Body]] = {kind: [] for kind in KINDS}
+    for body in sorted(bodies, key=lambda b: b.key):
+        kinds[KIND_NAMES[type(body)]].append(body)
+    return Content.model_validate({"release_id": release_id, **kinds})
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseLine:
+    """A release as lists show it."""
+
+    id: int
+    created_at: datetime
+    author: str
+    note: str
+    entries: int
+    is_live: bool
+
+
+def save_drafts(connection: Connection, bodies: Iterable[Body], author: str = "") -> int:
+    """A new revision for each entry that differs from its newest one. Returns how many that were."""
+    _lock(connection)
+    newest = _read_newest(connection)
+    wanted = {(KIND_NAMES[type(b)], b.key): b for b in bodies}
+    changed = {name: body for name, body in wanted.items() if not _is_same(newest.get(name), body)}
+    if not changed:
+        return 0
+    entry_ids = _ensure_entries(connection, changed)
+    rows = [{"entry_id": entry_ids[n], "body": b.model_dump(mode="json"), "author": author} for n, b in changed.items()]
+    statement = insert(Revision).returning(Revision.id, sort_by_parameter_order=True)
+    revision_ids = connection.execute(statement, rows).scalars().all()
+    _save_chunks(connection, zip(revision_ids, changed.values(), strict=True))
+    return len(changed)
+
+
+def remove_drafts(connection: Connection, kind_keys: Iterable[tuple[str, str]], author: str = "") -> int:
+    """Takes entries out of the draft; their history and the releases stay. Returns how many were there."""
+    _lock(connection)
+    newest = _read_newest(connection)
+    present = [newest[name] for name in dict.fromkeys(kind_keys) if name in newest and newest[name].body is not None]
+    if present:
+        rows = [{"entry_id": row.entry_id, "body": None, "author": author} for row in present]
+        connection.execute(insert(Revision), rows)
+    return len(present)
+
+
+def load_draft(connection: Connection) -> Content:
+    """What would be published now."""
+    rows = _read_newest(connection).values()
+    return make_content(KINDS[row.kind].model_validate(row.body) for row in rows if row.body is not None)
+
+
+def publish(connection: Connection, author: str = "", note: str = "") -> int:
+    """Makes the draft live and returns its release. Where nothing changed, that is the release that already is."""
+    _lock(connection)
+    wanted = {row.id for row in _read_newest(connection).values() if row.body is not None}
+    live = live_release_id(connection)
+    if live is not None and wanted == _read_revision_ids(connection, live):
+        return live
+    release_id = connection.execute(insert(Release).values(author=author, note=note).returning(Release.id)).scalar_one()
+    if wanted:
+        rows = [{"release_id": release_id, "revision_id": revision_id} for revision_id in sorted(wanted)]
+        connection.execute(insert(release_revision), rows)
+    _point_to(connection, release_id)
+    return release_id
+
+
+def roll_back(connection: Connection, release_id: int) -> None:
+    """Makes a former release live. The draft stays as it is. Raises ContentError where there is no such release."""
+    _lock(connection)
+    if connection.execute(select(Release.id).where(Release.id == release_id)).first() is None:
+        raise ContentError(f"there is no release {release_id}; `flask content releases` lists them")
+    _point_to(connection, release_id)
+
+
+def live_release_id(connection: Connection) -> int | None:
+    return connection.execute(select(Instance.live_release_id)).scalar()
+
+
+def list_releases(connection: Connection, limit: int = 50) -> list[ReleaseLine]:
+    """The newest first."""
+    live = live_release_id(connection)
+    size = select(func.count()).where(release_revision.c.release_id == Release.id).scalar_subquery()
+    columns = (Release.id, Release.created_at, Release.author, Release.note, size.label("entries"))
+    rows = connection.execute(select(*columns).order_by(Release.id.desc()).limit(limit))
+    return [ReleaseLine(r.id, r.created_at, r.author, r.note, r.entries, r.id == live) for r in rows]
+
+
+_cache: OrderedDict[tuple[URL, int], Content] = OrderedDict()
+_cache_lock = threading.Lock()
+
+
+def load_content(connection: Connection, release_id: int | None) -> Content:
+    """A release's entries, kept in memory. None is an empty Content. Raises ContentError for an unknown release."""
+    if release_id is None:
+        return Content()
+    name = (connection.engine.url, release_id)
+    with _cache_lock:
+        if name in _cache:
+            _cache.move_to_end(name)
+            return _cache[name]
+    content = _read_release(connection, release_id)
+    with _cache_lock:
+        _cache[name] = content
+        while len(_cache) > CACHED_RELEASES:
+            _cache.popitem(last=False)
+    return content
+
+
+def forget_content() -> None:
+    """Empties the memory: after a restore the same release id may mean something else."""
+    with _cache_lock:
+        _cache.clear()
+
+
+def _read_release(connection: Connection, release_id: int) -> Content:
+    in_release = release_revision.c.release_id == release_id
+    columns = select(Entry.kind, Revision.body).join_from(Entry, Revision, Revision.entry_id == Entry.id)
+    rows = connection.execute(columns.join(release_revision, release_revision.c.revision_id == Revision.id).where(in_release))
+    content = make_content((KINDS[row.kind].model_validate(row.body) for row in rows), release_id)
+    is_empty = next(content.entries(), None) is None
+    if is_empty and connection.execute(select(Release.id).where(Release.id == release_id)).first() is None:
+        raise ContentError(f"there is no release {release_id}")
+    return content
+
+
+def _lock(connection: Connection) -> None:
+    """One writer of content at a time, until the transaction ends. Readers never wait."""
+    connection.execute(select(func.pg_advisory_xact_lock(func.hashtext("mostrador content"))))
+
+
+def _read_newest(connection: Connection) -> dict[tuple[str, str], Row[Any]]:
+    """The newest revision of each entry, by (kind, key)."""
+    statement = (
+        select(Entry.kind, Entry.key, Revision.entry_id, Revision.id, Revision.body)
+        .join_from(Entry, Revision, Revision.entry_id == Entry.id)
+        .distinct(Revision.entry_id)
+        .order_by(Revision.entry_id, Revision.id.desc())
+    )
+    return {(row.kind, row.key): row for row in connection.execute(statement)}
+
+
+def _is_same(row: Row[Any] | None, body: Body) -> bool:
+    # compared as models, so that a field which came later with a default makes no revision
+    return row is not None and row.body is not None and type(body).model_validate(row.body) == body
+
+
+def _ensure_entries(connection: Connection, names: Iterable[tuple[str, str]]) -> dict[tuple[str, str], int]:
+    rows = [{"kind": kind, "key": key} for kind, key in names]
+    connection.execute(upsert(Entry).on_conflict_do_nothing(), rows)
+    found = connection.execute(select(Entry.kind, Entry.key, Entry.id))
+    return {(row.kind, row.key): row.id for row in found}
+
+
+def _save_chunks(connection: Connection, revisions: Iterable[tuple[int, Body]]) -> None:
+    rows = [
+        {"revision_id": revision_id, "ordinal": ordinal, **asdict(draft)}
+        for revision_id, body in revisions
+        if isinstance(body, Article)
+        for ordinal, draft in enumerate(chunk_article(body))
+    ]
+    if rows:
+        connection.execute(insert(Chunk), rows)
+
+
+def _read_revision_ids(connection: Connection, release_id: int) -> set[int]:
+    column = release_revision.c.revision_id
+    return set(connection.execute(select(column).where(release_revision.c.release_id == release_id)).scalars())
+
+
+def _point_to(connection: Connection, release_id: int) -> None:
+    connection.execute(update(Instance).values(live_release_id=release_id))

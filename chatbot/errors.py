@@ -7,7 +7,8 @@ ChatbotError
 │   ├── ChatwootError
 │   └── LLMError
 ├── ContentError           bad content; names the line
-└── Interrupted            this turn can't go on in this process: put the conversation back
+├── Interrupted            this turn can't go on in this process: put the conversation back
+└── LostLease              the conversation is another worker's now
 """
 
 from __future__ import annotations
@@ -73,3 +74,7 @@ class Interrupted(ChatbotError):
         super().__init__(reason)
         self.reason = reason
         self.delay_s = delay_s
+
+
+class LostLease(ChatbotError):
+    """Another worker has the conversation now: nothing more may be written for it here."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
@@ -15,15 +16,17 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import NoDecode
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import Connection, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from chatbot.config import Config, FromEnvironment, ModelEndpoint, first_problem
+from chatbot import logs
+from chatbot.config import Config, FromEnvironment, ModelEndpoint, first_problem, read_environment_as
 from chatbot.errors import ConfigError
-from chatbot.models import Setting
+from chatbot.models import Instance, Setting
 from chatbot.reply import Language
 
 Mode = Literal["live", "suggest", "watch", "off"]
+KNOWN_TEXT = b"mostrador"
 Seconds = Annotated[float, Field(gt=0, le=7 * 86_400)]
 
 
@@ -54,7 +57,7 @@ class Settings(BaseModel):
     language: Language = "es"
     resend: bool = False
     take_back_after_fault: bool = True
-    max_bot_run: int = Field(default=12, ge=1, le=1_000)
+    max_replies_per_10_min: int = Field(default=30, ge=1, le=1_000)
 
     debounce_seconds: float = Field(default=6, ge=0, le=120)
     debounce_max_s: Seconds = 30
@@ -110,7 +113,7 @@ class Settings(BaseModel):
         return tuple(e for e in filled if e.api_key.get_secret_value())
 
 
-class EnvironmentSettings(Settings, FromEnvironment):
+class EnvironmentSettings(Settings, FromEnvironment):  # type: ignore[misc]  # pydantic merges both configs
     """The same names, upper-case, in the environment."""
 
 
@@ -121,10 +124,7 @@ SECRET_NAMES = frozenset(
 
 def read_environment() -> dict[str, Any]:
     """The settings that the environment sets. Raises ConfigError naming the variable."""
-    try:
-        found = EnvironmentSettings()
-    except ValidationError as e:
-        raise first_problem(e) from None
+    found = read_environment_as(EnvironmentSettings)
     return {name: getattr(found, name) for name in found.model_fields_set}
 
 
@@ -148,9 +148,21 @@ def load_settings(connection: Connection, config: Config) -> Settings:
             values[row.key] = row.value if row.secret is None else json.loads(_decrypt(cipher, row.key, row.secret))
     values.update(read_environment())
     try:
-        return Settings.model_validate(values)
+        settings = Settings.model_validate(values)
     except ValidationError as e:
         raise first_problem(e) from None
+    logs.hide(_find_secrets([getattr(settings, name) for name in SECRET_NAMES]))
+    return settings
+
+
+def _find_secrets(value: Any) -> Iterator[str]:
+    if isinstance(value, SecretStr):
+        yield value.get_secret_value()
+    elif isinstance(value, ModelEndpoint):
+        yield value.api_key.get_secret_value()
+    elif isinstance(value, list | tuple):
+        for v in value:
+            yield from _find_secrets(v)
 
 
 def _decrypt(cipher: MultiFernet, key: str, token: bytes) -> bytes:
@@ -158,6 +170,22 @@ def _decrypt(cipher: MultiFernet, key: str, token: bytes) -> bytes:
         return cipher.decrypt(token)
     except InvalidToken as e:
         raise ConfigError("SECRET_KEY", f"can't decrypt the stored {key}. Put the former key into SECRET_KEY_FALLBACKS.") from e
+
+
+def check_secrets(connection: Connection, config: Config) -> None:
+    """Refuses a SECRET_KEY that can't read what is stored. The first start writes the text that later ones must read."""
+    stored = connection.scalar(select(Instance.secrets_check))
+    if stored is None:
+        connection.execute(update(Instance).values(secrets_check=make_cipher(config).encrypt(KNOWN_TEXT)))
+        return
+    try:
+        make_cipher(config).decrypt(stored)
+    except InvalidToken:
+        raise ConfigError(
+            "SECRET_KEY",
+            "isn't the one that this database's secrets were stored with. Set the former one, or put it into "
+            "SECRET_KEY_FALLBACKS beside the new one.",
+        ) from None
 
 
 def save_setting(connection: Connection, config: Config, name: str, text: str | None) -> None:
@@ -180,8 +208,8 @@ def save_setting(connection: Connection, config: Config, name: str, text: str | 
 
 def parse_setting(name: str, text: str) -> Any:
     """One setting's text as plain JSON data. Raises ConfigError naming it."""
-    value: Any = json.loads(text) if name == "model_chain" else text
     try:
+        value: Any = json.loads(text) if name == "model_chain" else text
         checked = getattr(Settings.model_validate({name: value}), name)
     except (ValidationError, json.JSONDecodeError) as e:
         raise (first_problem(e) if isinstance(e, ValidationError) else ConfigError(name, "must be JSON")) from None

@@ -12,11 +12,34 @@ from chatbot.reply import Language
 
 WORD = regex.compile(r"[\p{L}\p{N}]+")
 NAMES = {"es": "spanish", "en": "english"}
+MARK_FLOOD = regex.compile(r"(\p{M}{4})\p{M}+")
+LONGEST_STEMMED = 40
+
+# Words that say how a sentence is built and not what it is about, folded.
+SPANISH = """
+a al algo algun alguna algunas alguno algunos ante aqui asi aun aunque bajo bien buenas buenos cada como con contra cual
+cuales cuando cuanta cuantas cuanto cuantos da dais dame dan das de decidme decir del deme desde dias dime donde dos e
+el ella ellas ellos en entre era eran eres es esa esas ese eso esos esta estaba estais estamos estan estar estas este
+esto estos estoy favor fue fuera gracias gustaria ha habeis haber habra hace haceis hacen hacer haces hacia hago han has
+hasta hay he hemos hola la las le les lo los mas me mi mis mismo mucha muchas mucho muchos muy nada ni noches nos
+nosotros nuestra nuestro o os otra otras otro otros para pero podeis podemos poder podria podriais podrias por porque
+puede pueden puedes puedo pues que quien quienes quiere quieres quiero quisiera sabeis saber se sea ser seria si siempre
+sin sino sobre sois solo somos son soy su sus tal tambien tan tanto tardes te teneis tenemos tener tengo ti tiene tienen
+tienes toda todas todo todos tras tu tus un una unas uno unos usted ustedes va vais vamos van vas vez vosotros voy
+vuestra vuestras vuestro vuestros y ya yo
+"""
+ENGLISH = """
+a about am an and any are as at be been but by can could d did do does doing done for from get give go got had has have
+he hello her here hey hi him his how i if in into is it its just know let like ll m me might my of on one or our please
+possible re s she should so some such t tell than thank thanks that the their them then there these they this those to
+too us ve very want was we were what when where which who why will with would you your yours
+"""
+FUNCTION_WORDS: dict[Language, frozenset[str]] = {"es": frozenset(SPANISH.split()), "en": frozenset(ENGLISH.split())}
 
 
 def fold(text: str) -> str:
     """Lower case without accents (ñ becomes n), for comparing only."""
-    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    decomposed = unicodedata.normalize("NFKD", _thin_marks(text).casefold())
     return "".join(c for c in decomposed if not unicodedata.combining(c))
 
 
@@ -26,8 +49,13 @@ def split_words(text: str) -> list[str]:
 
 
 def stem_words(text: str, language: Language) -> list[str]:
-    """The folded stems of a text, in order. Stemmed before folding, because the stemmers know accents."""
-    return [fold(_stem(word, language)) for word in WORD.findall(unicodedata.normalize("NFC", text.casefold()))]
+    """The folded stems of a text, in order, one per word of split_words. Stemmed before folding: stemmers know accents."""
+    return [fold(_stem(word[:LONGEST_STEMMED], language)) for word in split_words(text)]
+
+
+def _thin_marks(text: str) -> str:
+    # putting combining marks in order is quadratic in the length of a run of them
+    return MARK_FLOOD.sub(r"\1", text)
 
 
 @lru_cache(maxsize=50_000)

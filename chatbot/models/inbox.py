@@ -41,7 +41,9 @@ class Conversation(Base):
 
     in_seq counts the customer's messages, answered_seq those with an outcome; the row is due at answer_due_at or wake_at
     and leased by the worker `lease_by` until lease_until, each claim raising epoch. crashes counts claims that neither
-    settled nor put back, tries the put-backs in a row. owner is "bot" or "people"; human_seq counts take-overs.
+    settled nor put back, tries the put-backs in a row, discards the unsent replies thrown away. owner is "bot" or "people";
+    human_seq counts take-overs, spoken_seq those where a person spoke. status_at, last_human_at, handed_back_at are
+    Chatwoot's clock, so that what comes unordered can be ordered.
     """
 
     __tablename__ = "conversation"
@@ -65,11 +67,12 @@ class Conversation(Base):
     crashes: Mapped[int] = mapped_column(server_default=sql("0"))
     tries: Mapped[int] = mapped_column(server_default=sql("0"))
     discards: Mapped[int] = mapped_column(server_default=sql("0"))
-    bot_run: Mapped[int] = mapped_column(server_default=sql("0"))
 
     owner: Mapped[str] = mapped_column(server_default="bot")
     owner_reason: Mapped[str] = mapped_column(server_default="")
     human_seq: Mapped[Big] = mapped_column(server_default=sql("0"))
+    spoken_seq: Mapped[Big] = mapped_column(server_default=sql("0"))
+    status_at: Mapped[At | None]
     last_human_at: Mapped[At | None]
     handed_back_at: Mapped[At | None]
 
@@ -117,6 +120,7 @@ class Message(Base):
         Index("ix_message_conversation_seq", "conversation_id", "seq"),
         Index("ix_message_conversation_chatwoot", "conversation_id", "chatwoot_id"),
         Index("ix_message_turn_id", "turn_id"),
+        Index("ix_message_press", "conversation_id", "seq", postgresql_where=sql("kind = 'submitted'")),
     )
 
 

@@ -36,6 +36,7 @@ class Turn(Base):
     handoff_detail: Mapped[str] = mapped_column(server_default="")
     sources: Mapped[list[Any]] = mapped_column(server_default=sql("'[]'"))
     human_seq: Mapped[Big] = mapped_column(server_default=sql("0"))
+    spoken_seq: Mapped[Big] = mapped_column(server_default=sql("0"))
     started_at: Mapped[CreatedAt]
     frozen_at: Mapped[At | None]
     finished_at: Mapped[At | None]

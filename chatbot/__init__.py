@@ -1,0 +1,138 @@
+"""Mostrador: the AI front desk behind Chatwoot. create_app() wires it, boot() checks that it can start."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any, Literal
+
+import structlog
+from flask import Flask
+from sqlalchemy import Connection, select
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
+
+from chatbot import logs, web
+from chatbot.config import Config, load_config
+from chatbot.db import db
+from chatbot.errors import ConfigError
+from chatbot.migrations import find_head, read_revision
+from chatbot.settings import check_secrets
+from chatbot.web import health
+
+Role = Literal["web", "command"]
+
+# connections beside those of the answering threads: the timer, the sweep, the lock of a worker's life, reconciliation
+OTHER_CONNECTIONS = 4
+WEB_CONNECTIONS = 4
+CONNECT_TIMEOUT_S = 5
+STATEMENT_TIMEOUT_MS = 30_000
+
+log = structlog.get_logger(__name__)
+
+
+def create_app(config: Config | None = None, role: Role = "command") -> Flask:
+    """The application. role "web" does without commands and keeps few connections. Raises ConfigError.
+
+    Reads nothing from the database: that is boot()'s work.
+    """
+    config = config or load_config()
+    app = Flask(__name__, static_folder=None)
+    app.config["CONFIG"] = config
+    app.config["SECRET_KEY"] = config.secret_key.get_secret_value()
+    app.config["SECRET_KEY_FALLBACKS"] = [s.get_secret_value() for s in config.secret_key_fallbacks]
+    app.config["SQLALCHEMY_DATABASE_URI"] = config.database_url
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = make_engine_options(config, role)
+    app.debug = config.debug
+    # commands print results to stdout; what they log must not get in between
+    logs.init_app(app, config, sys.stdout if role == "web" else sys.stderr)
+    logs.hide([make_url(config.database_url).password or ""])
+    db.init_app(app)
+    web.init_app(app, config)
+    app.register_blueprint(health.bp)
+    _register_webhook(app)
+    if role == "command":
+        from chatbot import cli  # noqa: PLC0415  the web processes do without it and what it imports
+
+        cli.register(app)
+    return app
+
+
+def make_engine_options(config: Config, role: Role) -> dict[str, Any]:
+    """A pool as large as the threads that use it, so that max_connections can be reckoned: docs/design.md."""
+    return {
+        "pool_size": WEB_CONNECTIONS if role == "web" else config.worker_threads + OTHER_CONNECTIONS,
+        "max_overflow": 0,
+        "pool_timeout": CONNECT_TIMEOUT_S,
+        "pool_pre_ping": True,
+        "connect_args": {
+            "connect_timeout": CONNECT_TIMEOUT_S,
+            "application_name": f"mostrador {role}",
+            "options": f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c idle_in_transaction_session_timeout=60000",
+        },
+    }
+
+
+def boot(app: Flask) -> None:
+    """Called by web and worker before they take work. Raises ConfigError with what to do."""
+    config: Config = app.config["CONFIG"]
+    with _database(app, config) as connection:
+        _check_migrations(connection, config)
+        check_secrets(connection, config)
+        connection.commit()
+
+
+def check_reachable(app: Flask) -> None:
+    """Raises ConfigError where DATABASE_URL's database doesn't answer."""
+    with _database(app, app.config["CONFIG"]) as connection:
+        connection.scalar(select(1))
+
+
+def report_redis(config: Config) -> None:
+    """One clear line where there is none."""
+    if not config.redis_url:
+        log.info("redis_absent", note="REDIS_URL isn't set: the cache and the limits are kept in this process")
+    elif not web.is_redis_answering(config.redis_url):
+        log.warning("redis_unreachable", note="until REDIS_URL answers, the cache and the limits are kept in this process")
+
+
+def describe_database(config: Config) -> str:
+    """Which database DATABASE_URL means, without user and password."""
+    url = make_url(config.database_url)
+    host = url.host or url.query.get("host") or "the local socket"
+    return f"database {url.database!r} at {host}{f':{url.port}' if url.port else ''}"
+
+
+@contextmanager
+def _database(app: Flask, config: Config) -> Iterator[Connection]:
+    """A connection whose troubles are DATABASE_URL's."""
+    try:
+        with app.app_context(), db.engine.connect() as connection:
+            yield connection
+    except OperationalError as e:
+        raise ConfigError("DATABASE_URL", f"{describe_database(config)} can't be reached: {_first_line(e)}") from None
+    except SQLAlchemyError as e:
+        raise ConfigError("DATABASE_URL", f"{describe_database(config)} can't be used: {_first_line(e)}") from None
+    finally:
+        with app.app_context():
+            db.engine.dispose()  # gunicorn forks after this, and children must not share a connection
+
+
+def _check_migrations(connection: Connection, config: Config) -> None:
+    at, head = read_revision(connection), find_head()
+    if at != head:
+        where = f"{describe_database(config)} is at migration {at or 'none'} instead of {head}"
+        raise ConfigError("DATABASE_URL", f"{where}; run: flask db upgrade")
+
+
+def _first_line(error: SQLAlchemyError) -> str:
+    cause = error.__cause__ or error
+    return (str(cause).strip().splitlines() or ["no answer"])[0]
+
+
+def _register_webhook(app: Flask) -> None:
+    if find_spec("chatbot.web.webhook"):
+        app.register_blueprint(import_module("chatbot.web.webhook").bp)

@@ -1,0 +1,101 @@
+"""The map of the whole product: one claimed conversation, from its unanswered messages to a recorded outcome.
+
+claim (worker.py) -> assemble -> respond -> fit -> freeze -> deliver -> record.
+"""
+
+from __future__ import annotations
+
+import structlog
+from sqlalchemy import Connection, text
+
+from chatbot.clients.chatwoot import Chatwoot, get_chatwoot
+from chatbot.crash_points import crash_point
+from chatbot.decision import decide
+from chatbot.delivery import deliver
+from chatbot.errors import ChatwootError, Interrupted
+from chatbot.llm import Means
+from chatbot.outgoing import Delivery, Discarded, drop_rest
+from chatbot.queue import Lease
+from chatbot.settings import Settings
+from chatbot.turn import OpenTurn, assemble, freeze, open_turn, record, throw_away
+from chatbot.typing_sign import show_typing
+
+log = structlog.get_logger()
+
+
+def answer(means: Means, lease: Lease) -> str:
+    """Answers one claimed conversation to an outcome, and settles its lease. Returns the outcome.
+
+    Raises Interrupted (the caller puts the conversation back) and LostLease (somebody else has it).
+    """
+    with means.engine.begin() as connection:
+        turn = open_turn(connection, lease, means.settings)
+    crash_point("after_claim")
+    chatwoot = make_client(means.settings)
+    with show_typing(chatwoot, turn.conversation, is_on=turn.mode == "live" and not turn.is_frozen):
+        if not turn.is_frozen:
+            turn = _decide_and_freeze(means, chatwoot, turn)
+        return _deliver_and_record(Delivery(means, chatwoot, turn))
+
+
+def make_client(settings: Settings) -> Chatwoot:
+    """The account's client. Raises Interrupted where Chatwoot isn't set up: what is owed waits."""
+    if not settings.chatwoot_url or settings.chatwoot_account_id is None or not settings.write_token:
+        raise Interrupted("CHATWOOT_URL, CHATWOOT_ACCOUNT_ID or CHATWOOT_BOT_TOKEN isn't set", delay_s=settings.backoff_max_s)
+    return get_chatwoot(
+        settings.chatwoot_url,
+        settings.chatwoot_account_id,
+        settings.read_token,
+        settings.write_token,
+        settings.connect_timeout_s,
+        settings.post_timeout_s,
+    )
+
+
+def _decide_and_freeze(means: Means, chatwoot: Chatwoot, turn: OpenTurn) -> OpenTurn:
+    with means.engine.connect() as connection:
+        given, facts, language_by = assemble(connection, turn)
+    plan = decide(means, chatwoot, turn, given, facts)
+    if plan.trace is not None:
+        plan.trace.language_by = language_by
+    crash_point("after_decide")
+    with means.engine.begin() as connection:
+        turn = freeze(connection, turn, plan, has_press=any(m.kind == "submitted" for m in given.messages))
+    crash_point("after_freeze")
+    return turn
+
+
+def _deliver_and_record(delivery: Delivery) -> str:
+    means, turn = delivery.means, delivery.turn
+    try:
+        ended = deliver(delivery)
+    except Discarded:
+        with means.engine.begin() as connection:
+            throw_away(connection, turn, means.settings)
+        return "discarded"
+    except ChatwootError as e:
+        if e.status != 404:
+            raise Interrupted(str(e)) from e
+        drop_rest(delivery)
+        ended = "gone"
+    crash_point("before_record")
+    with means.engine.begin() as connection:
+        state, rule = _read_outcome(connection, turn, ended)
+        record(connection, turn, state, rule, means.settings)
+    crash_point("after_record")
+    log.info("turn", conversation=turn.conversation, outcome=state, rule=rule, turn=turn.id)
+    return state
+
+
+RULES = {"people": "people_have_it", "gone": "conversation_gone"}
+
+
+def _read_outcome(connection: Connection, turn: OpenTurn, ended: str) -> tuple[str, str | None]:
+    """The turn's final state and, where it answers nothing, the rule."""
+    row = connection.execute(text("SELECT rule, handoff_reason FROM turn WHERE id = :turn"), {"turn": turn.id}).one()
+    rule = RULES.get(ended) or row.rule
+    if rule:
+        return "ignored", rule
+    if turn.mode in {"suggest", "watch"}:
+        return ("suggested" if turn.mode == "suggest" else "watched"), None
+    return ("handed_off" if row.handoff_reason else "answered"), None

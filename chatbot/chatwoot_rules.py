@@ -1,0 +1,99 @@
+"""What an event means for us, decided from the event alone. Pure; intake.py stores it.
+
+An answer of "store" decides nothing yet about answering: that is the turn's, with the conversation in sight.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import regex
+
+from chatbot.chatwoot_events import ConversationFacts, Event, MessageFacts
+
+Kind = Literal[
+    "nothing",  # not ours, or nothing to do
+    "input",  # the customer wrote or pressed
+    "line",  # somebody else's public message, kept as history
+    "take_over",  # people have it
+    "echo",  # our own message came back
+    "failed",  # our message did not reach the customer
+    "transcribed",
+    "deleted",
+    "command",  # /bot on, /bot off
+    "state",  # the conversation's status or assignee
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What is ours: the account (None: any) and the inboxes (empty: all)."""
+
+    account_id: int | None = None
+    inbox_ids: frozenset[int] = frozenset()
+
+
+COMMAND = regex.compile(r"(?i)^\s*/bot\s+(on|off)\s*$")
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """rule: why nothing is done, or why an input is never answered; value: "on" or "off" of a command."""
+
+    kind: Kind
+    rule: str = ""
+    value: str = ""
+
+
+def read_meaning(event: Event, scope: Scope) -> Meaning:
+    if event.account_id is not None and scope.account_id is not None and event.account_id != scope.account_id:
+        return Meaning("nothing", "other_account")
+    if event.inbox_id and scope.inbox_ids and event.inbox_id not in scope.inbox_ids:
+        return Meaning("nothing", "other_inbox")
+    if event.conversation is None:
+        return Meaning("nothing", "not_a_conversation")
+    if event.message is None:
+        return Meaning("state")
+    if event.name == "message_created":
+        return _created(event.conversation, event.message)
+    return _updated(event.message)
+
+
+def _created(conversation: ConversationFacts, message: MessageFacts) -> Meaning:
+    if message.is_private:
+        command = COMMAND.match(message.text) if message.author == "person" else None
+        if command:
+            return Meaning("command", value=command[1].lower())
+        return Meaning("echo") if message.author == "ours" else Meaning("nothing", "private_note")
+    if message.author == "customer":
+        return Meaning("input", _never_answered(conversation, message))
+    if message.author == "ours":
+        return Meaning("echo")
+    if message.author in {"person", "phone"}:
+        return Meaning("take_over", value="human_message" if message.author == "person" else "phone")
+    return Meaning("nothing" if message.author == "activity" else "line", message.author)
+
+
+def _never_answered(conversation: ConversationFacts, message: MessageFacts) -> str:
+    if conversation.contact and conversation.contact.is_blocked:
+        return "blocked_contact"
+    if message.is_auto_reply:
+        return "auto_reply"
+    if message.is_reaction:
+        return "reaction"
+    if conversation.source_id.endswith("@g.us"):
+        return "group"
+    return ""
+
+
+def _updated(message: MessageFacts) -> Meaning:
+    if message.is_deleted:
+        return Meaning("deleted") if message.author == "customer" else Meaning("nothing", "deleted_by_agent")
+    if message.author == "ours" and message.is_failed:
+        return Meaning("failed")
+    if message.submitted and message.content_type in {"input_select", "form"}:
+        return Meaning("input") if message.author == "ours" else Meaning("nothing", "form_of_others")
+    if message.author == "customer" and any(a.transcript for a in message.attachments):
+        return Meaning("transcribed")
+    return Meaning("nothing", "update")

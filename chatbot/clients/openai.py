@@ -1,0 +1,278 @@
+"""The OpenAI protocol (chat completions) on any server that speaks it. The only module that imports `openai`.
+
+One request is one HTTP call: nothing is tried again here. Only llm.py calls this.
+"""
+
+from __future__ import annotations
+
+import atexit
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import regex
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from chatbot.config import ModelEndpoint
+from chatbot.errors import LLMError
+
+if TYPE_CHECKING:
+    import httpx2
+    from openai import OpenAI
+
+MAX_ANSWER_BYTES = 4_000_000
+CONNECT_TIMEOUT_S = 5.0
+# Models that think in tokens of the same limit need room for it, or every answer is cut.
+THINKING_MODELS = regex.compile(r"^(?:gpt-5|o[134])(?![0-9])")
+THINKING_TOKENS = 2_000
+UNSUPPORTED = regex.compile(r"response_format|json_schema|json_object|structured output|strict", regex.IGNORECASE)
+CODE = regex.compile(r"[A-Za-z0-9_.\-]{1,60}")
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """One answer. Tokens are None where the server doesn't count them; refusal: the model's own words for no."""
+
+    text: str
+    input_tokens: int | None
+    output_tokens: int | None
+    finish_reason: str
+    refusal: str
+
+
+class _Message(BaseModel):
+    content: str | None = None
+    refusal: str | None = None
+
+
+class _Choice(BaseModel):
+    message: _Message
+    finish_reason: str | None = None
+
+
+class _Usage(BaseModel):
+    prompt_tokens: int = Field(default=0, ge=0, le=100_000_000)
+    completion_tokens: int = Field(default=0, ge=0, le=100_000_000)
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    choices: list[_Choice] = Field(min_length=1)
+    usage: _Usage | None = None
+
+
+def complete(
+    endpoint: ModelEndpoint,
+    messages: list[dict[str, str]],
+    schema: dict[str, Any] | None,
+    max_output_tokens: int,
+    timeout_s: float,
+) -> Completion:
+    """One answer of a model, all within timeout_s. schema: {"name", "schema"} of the JSON wanted, None for any JSON object.
+
+    Raises LLMError of kind timeout, connection, rate_limited, auth, refused, bad_request, unsupported, server or malformed.
+    https://platform.openai.com/docs/api-reference/chat/create
+    """
+    with map_errors(), _limited(timeout_s):
+        client = _get_client(endpoint.base_url, endpoint.api_key.get_secret_value())
+        raw = client.chat.completions.with_raw_response.create(
+            model=endpoint.model,
+            messages=messages,  # type: ignore[arg-type]  # plain dictionaries are what is sent
+            response_format=_format(schema),
+            timeout=_timeout(timeout_s),
+            **_limits(endpoint, max_output_tokens),
+        )
+        return _read(raw.http_response.content)
+
+
+def limit_output(model: str, max_output_tokens: int) -> int:
+    """The most tokens that a model may write and think for an answer of max_output_tokens."""
+    return max_output_tokens + (THINKING_TOKENS if THINKING_MODELS.match(model) else 0)
+
+
+def _limits(endpoint: ModelEndpoint, max_output_tokens: int) -> dict[str, Any]:
+    limit = limit_output(endpoint.model, max_output_tokens)
+    host = urlsplit(endpoint.base_url).hostname or ""
+    # OpenAI's newer models refuse max_tokens; most other servers know nothing else.
+    name = "max_completion_tokens" if host.endswith(("openai.com", "openai.azure.com")) else "max_tokens"
+    if THINKING_MODELS.match(endpoint.model):
+        return {name: limit, "reasoning_effort": "low"}
+    return {name: limit, "temperature": 0.2}
+
+
+def _format(schema: dict[str, Any] | None) -> Any:
+    if schema is None:
+        return {"type": "json_object"}
+    return {"type": "json_schema", "json_schema": {**schema, "strict": True}}
+
+
+def _read(content: bytes) -> Completion:
+    body = _Body.model_validate_json(content)
+    choice, usage = body.choices[0], body.usage
+    return Completion(
+        text=choice.message.content or "",
+        input_tokens=usage.prompt_tokens if usage else None,
+        output_tokens=usage.completion_tokens if usage else None,
+        finish_reason=choice.finish_reason or "",
+        refusal=choice.message.refusal or "",
+    )
+
+
+@contextmanager
+def map_errors() -> Iterator[None]:
+    """Foreign exceptions become LLMError. Their texts are left behind: servers quote keys and customers in them."""
+    import httpx2  # noqa: PLC0415  # heavy, and needed only where a model is asked
+    import openai  # noqa: PLC0415
+
+    try:
+        yield
+    except openai.APIStatusError as e:
+        raise _refusal(e) from None
+    except (openai.APITimeoutError, httpx2.TimeoutException):
+        raise LLMError("no answer in time", kind="timeout") from None
+    except (openai.APIConnectionError, httpx2.TransportError, OSError) as e:
+        error = LLMError("no connection, or it broke", kind="connection")
+        error.sent = False if isinstance(e.__cause__ or e, httpx2.ConnectError) else None
+        raise error from None
+    except (ValidationError, openai.OpenAIError, httpx2.HTTPError, httpx2.InvalidURL, ValueError) as e:
+        raise LLMError(f"an answer that can't be read ({type(e).__name__})", kind="malformed") from None
+
+
+def _refusal(error: Any) -> LLMError:
+    status: int = error.status_code
+    code = error.code if isinstance(error.code, str) and CODE.fullmatch(error.code) else ""
+    text = f"HTTP {status} {code}".rstrip()
+    if status in (401, 403):
+        return LLMError(f"{text}: check the key", kind="auth", permanent=True, status=status)
+    if status == 429:
+        return LLMError(text, kind="rate_limited", permanent=code == "insufficient_quota", status=status)
+    if status in (400, 422) and UNSUPPORTED.search(f"{error.param} {error.message[:300]}"):
+        return LLMError(text, kind="unsupported", permanent=True, status=status)
+    if status in (400, 422) and code in ("content_filter", "content_policy_violation"):
+        return LLMError(text, kind="refused", permanent=True, status=status)
+    if status in (408, 504):
+        return LLMError(text, kind="timeout", status=status)
+    if status >= 500 or status == 409:
+        return LLMError(text, kind="server", status=status)
+    return LLMError(text, kind="bad_request", permanent=True, status=status)
+
+
+def _timeout(timeout_s: float) -> httpx2.Timeout:
+    import httpx2  # noqa: PLC0415
+
+    return httpx2.Timeout(timeout_s, connect=min(CONNECT_TIMEOUT_S, timeout_s))
+
+
+_clients: dict[tuple[str, str], OpenAI] = {}
+_clients_lock = threading.Lock()
+
+
+def _get_client(base_url: str, api_key: str) -> OpenAI:
+    """One client, and so one pool of connections, per server and key, for as long as the process lives."""
+    with _clients_lock:
+        if (base_url, api_key) not in _clients:
+            _clients[base_url, api_key] = _make_client(base_url, api_key)
+        return _clients[base_url, api_key]
+
+
+@atexit.register
+def close_clients() -> None:
+    with _clients_lock:
+        while _clients:
+            _clients.popitem()[1].close()
+
+
+def _make_client(base_url: str, api_key: str) -> OpenAI:
+    import httpx2  # noqa: PLC0415
+    from openai import OpenAI  # noqa: PLC0415
+
+    limits = httpx2.Limits(max_connections=256, max_keepalive_connections=256, keepalive_expiry=60)
+    http = httpx2.Client(limits=limits, follow_redirects=False)
+    for transport in (http._transport, *http._mounts.values()):
+        if isinstance(transport, httpx2.HTTPTransport):
+            # httpx2 gives no other way in that keeps proxies working; test_llm.py holds a dripping server against it
+            limited: Any = _LimitedBackend(transport._pool._network_backend)
+            transport._pool._network_backend = limited
+    return OpenAI(api_key=api_key, base_url=base_url, max_retries=0, http_client=http)
+
+
+@dataclass(slots=True)
+class _Left:
+    """What the call under way on this thread may still use."""
+
+    until: float
+    bytes: int
+
+
+_left: ContextVar[_Left | None] = ContextVar("llm_call_left", default=None)
+
+
+@contextmanager
+def _limited(timeout_s: float) -> Iterator[None]:
+    token = _left.set(_Left(time.monotonic() + timeout_s, MAX_ANSWER_BYTES))
+    try:
+        yield
+    finally:
+        _left.reset(token)
+
+
+def _shorten(timeout: float | None, error: type[Exception]) -> float | None:
+    """httpx2's time-outs are for one read each; this makes them one for the whole call."""
+    left = _left.get()
+    if left is None:
+        return timeout
+    rest = left.until - time.monotonic()
+    if rest <= 0:
+        raise error("the call's time is over")
+    return rest if timeout is None else min(timeout, rest)
+
+
+class _LimitedStream:
+    """A connection that ends when its call's time or size is used up, however slowly bytes drip in."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        import httpcore2  # noqa: PLC0415
+
+        content: bytes = self._stream.read(max_bytes, _shorten(timeout, httpcore2.ReadTimeout))
+        if (left := _left.get()) is not None:
+            left.bytes -= len(content)
+            if left.bytes < 0:
+                raise httpcore2.ReadError("the answer is too long")
+        return content
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        import httpcore2  # noqa: PLC0415
+
+        self._stream.write(buffer, _shorten(timeout, httpcore2.WriteTimeout))
+
+    def start_tls(self, ssl_context: Any, server_hostname: str | None = None, timeout: float | None = None) -> Any:
+        import httpcore2  # noqa: PLC0415
+
+        timeout = _shorten(timeout, httpcore2.ConnectTimeout)
+        return _LimitedStream(self._stream.start_tls(ssl_context, server_hostname, timeout))
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
+
+
+class _LimitedBackend:
+    def __init__(self, backend: Any) -> None:
+        self._backend = backend
+
+    def connect_tcp(self, host: str, port: int, timeout: float | None = None, **options: Any) -> _LimitedStream:
+        import httpcore2  # noqa: PLC0415
+
+        timeout = _shorten(timeout, httpcore2.ConnectTimeout)
+        return _LimitedStream(self._backend.connect_tcp(host, port, timeout, **options))

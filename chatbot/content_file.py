@@ -1,0 +1,277 @@
+"""All content as one YAML file that a shop owner can read: parse, dump, diff, and the sample shop. See docs/content.md."""
+
+from __future__ import annotations
+
+import difflib
+import io
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any, get_args
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+from ruamel.yaml import YAML
+from ruamel.yaml.scalarstring import DoubleQuotedScalarString, LiteralScalarString
+from sqlalchemy import Connection, select
+
+from chatbot import content_yaml
+from chatbot.content import KIND_NAMES, KINDS, Body, Content, publish, save_drafts
+from chatbot.content_yaml import Path, Problem, Source
+from chatbot.errors import ContentError
+from chatbot.models import Entry
+from chatbot.reply import Language
+
+FILE_VERSION = "1"
+MAX_ERRORS = 20
+SECTIONS = {"canned": "canned", "faq": "faq", "articles": "article", "assistant": "assistant"}
+SECTION_OF = {kind: section for section, kind in SECTIONS.items()}
+TOP_FIELDS = ("version", "sample", "language", *SECTIONS)
+# what a field is called in the file, where the model's name would be unnatural there
+FILE_NAMES: dict[str, dict[str, str]] = {"canned": {"texts": "text"}, "faq": {"answers": "answer"}}
+TRUE_WORDS = {"sí": "true", "si": "true"}
+
+
+@dataclass(frozen=True, slots=True)
+class ContentFile:
+    """A file that was read. is_sample: it says `sample: true` of itself, so it has no place in production."""
+
+    bodies: tuple[Body, ...]
+    is_sample: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One entry that differs. action: "added", "removed" or "changed"; lines: a unified diff of its YAML."""
+
+    action: str
+    kind: str
+    key: str
+    lines: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        head = f"{ {'added': '+', 'removed': '-', 'changed': '~'}[self.action] } {self.kind} {self.key}"
+        return "\n".join((head, *(f"    {line}" for line in self.lines)))
+
+
+def parse(text: str | bytes, source_name: str = "content file") -> list[Body]:
+    """The file's entries in their order. Raises one ContentError that lists up to 20 problems with their lines."""
+    return list(read_file(text, source_name).bodies)
+
+
+def read_file(text: str | bytes, source_name: str = "content file") -> ContentFile:
+    """Like parse(), and whether it is the sample."""
+    try:
+        source = content_yaml.read(text)
+    except ContentError as e:
+        raise _as_error([Problem(e.line or 1, str(e).removeprefix(f"line {e.line}: "))], source_name) from None
+    problems = list(source.problems)
+    bodies: list[Body] = []
+    is_sample = False
+    if not isinstance(source.value, dict):
+        problems.append(Problem(1, f"the file must be a mapping that starts with `version: {FILE_VERSION}`"))
+    else:
+        problems += _check_top(source)
+        is_sample = str(source.value.get("sample", "")).lower() in {"true", "yes", "sí", "si"}
+        for found in _read_entries(source):
+            bodies.append(found) if isinstance(found, Body) else problems.append(found)
+        problems += _find_duplicates(source)
+    if problems:
+        raise _as_error(problems, source_name)
+    return ContentFile(tuple(bodies), is_sample)
+
+
+def _as_error(problems: list[Problem], source_name: str) -> ContentError:
+    ordered = sorted(dict.fromkeys(problems))
+    lines = [f"{source_name}, line {p.line}: {p.message}" for p in ordered[:MAX_ERRORS]]
+    if len(ordered) > MAX_ERRORS:
+        lines.append(f"... and {len(ordered) - MAX_ERRORS} more")
+    error = ContentError("\n".join(lines))
+    error.line = ordered[0].line
+    return error
+
+
+def _check_top(source: Source) -> Iterator[Problem]:
+    top: dict[str, Any] = source.value
+    for name in top:
+        if name not in TOP_FIELDS:
+            yield Problem(source.line((name,)), f"unknown field `{name}`; {_suggest(name, TOP_FIELDS)}")
+    if top.get("version") != FILE_VERSION:
+        yield Problem(source.line(("version",)), f"the file needs `version: {FILE_VERSION}` at its top; it's the only version")
+    if top.get("language", "es") not in get_args(Language):
+        yield Problem(source.line(("language",)), "language must be es or en")
+    if str(top.get("sample", "false")).lower() not in {"true", "false", "yes", "no", "sí", "si"}:
+        yield Problem(source.line(("sample",)), "sample must be true or false")
+
+
+def _read_entries(source: Source) -> Iterator[Body | Problem]:
+    default = source.value.get("language", "es")
+    for section, kind in SECTIONS.items():
+        listed = source.value.get(section)
+        if listed is None:
+            continue
+        if section == "assistant" and isinstance(listed, dict):
+            yield from _read_entry(source, (section,), kind, {"key": "assistant", **listed}, default)
+            continue
+        if not isinstance(listed, list):
+            yield Problem(source.line((section,)), f"`{section}` must be a list: start each entry with `- key: ...`")
+            continue
+        for index, raw in enumerate(listed):
+            path: Path = (section, index)
+            if isinstance(raw, dict):
+                yield from _read_entry(source, path, kind, raw, default)
+            else:
+                yield Problem(source.line(path), f"an entry of `{section}` must have fields, such as `key: my-entry`")
+
+
+def _read_entry(source: Source, path: Path, kind: str, raw: dict[str, Any], default: str) -> Iterator[Body | Problem]:
+    model, names = KINDS[kind], FILE_NAMES.get(kind, {})
+    allowed = [names.get(field, field) for field in model.model_fields]
+    unknown = [name for name in raw if name not in allowed]
+    for name in unknown:
+        problem = f"{_label(kind, raw)}: unknown field `{name}`; {_suggest(name, allowed)}"
+        yield Problem(source.line((*path, name)), problem)
+    shaped = {f: _shape(f, raw[names.get(f, f)], default) for f in model.model_fields if names.get(f, f) in raw}
+    try:
+        body = model.model_validate(shaped)
+    except ValidationError as e:
+        for detail in e.errors(include_url=False):
+            yield _explain(source, path, kind, raw, detail)
+        return
+    if not unknown:
+        yield body
+
+
+def _shape(field: str, value: Any, default: str) -> Any:
+    """The short forms in full: a text without a language, one item without a list, `sí`."""
+    if field in {"texts", "answers", "questions"} and isinstance(value, str | list):
+        value = {default: value}
+    if field == "questions" and isinstance(value, dict):
+        return {language: [v] if isinstance(v, str) else v for language, v in value.items()}
+    if field in {"exact", "keywords", "patterns", "events", "inboxes", "languages"} and isinstance(value, str):
+        return [value]
+    if field == "handoff" and isinstance(value, str):
+        return TRUE_WORDS.get(value.lower(), value)
+    return value
+
+
+def _explain(source: Source, path: Path, kind: str, raw: dict[str, Any], detail: ErrorDetails) -> Problem:
+    """A pydantic error in the words of the file, at the nearest line that is known."""
+    names = FILE_NAMES.get(kind, {})
+    where = [part for part in detail["loc"] if part != "[key]"]
+    if where:
+        where[0] = names.get(str(where[0]), str(where[0]))
+    shown = ".".join(str(part) if isinstance(part, str) else f"{part + 1}" for part in where) or "the entry"
+    return Problem(source.line((*path, *where)), f"{_label(kind, raw)}: {shown} {_say(detail)}")
+
+
+def _say(detail: ErrorDetails) -> str:
+    limits = detail.get("ctx", {})
+    said = {
+        "missing": "is missing; add it",
+        "string_type": "must be text, and there is none; write it, or take the field out",
+        "string_too_short": "is empty; write the text, or take it out",
+        "string_too_long": f"is too long; {limits.get('max_length')} characters are the most",
+        "too_short": "is empty; at least one is needed",
+        "tuple_type": "must be a list; put `- ` before each item",
+        "dict_type": "must be texts by language; write `es: ...` and `en: ...` under it",
+        "int_parsing": "must be a whole number",
+        "bool_parsing": "must be true or false",
+        "float_parsing": "must be a number with a dot, such as 0.5",
+        "literal_error": f"must be one of: {limits.get('expected')}",
+        "greater_than_equal": f"is too small; {limits.get('ge')} is the least",
+        "less_than_equal": f"is too large; {limits.get('le')} is the most",
+    }
+    if detail["type"] == "string_pattern_mismatch":
+        is_url = "http" in str(limits.get("pattern"))
+        return (
+            "must start with https:// (or http://) and have no spaces"
+            if is_url
+            else ("must be lower-case letters a-z, digits and hyphens only, at most 80, such as envios-canarias")
+        )
+    return said.get(detail["type"], detail["msg"].removeprefix("Value error, "))
+
+
+def _label(kind: str, raw: Mapping[str, Any]) -> str:
+    key = raw.get("key")
+    return f"{kind} {key}" if isinstance(key, str) else kind
+
+
+def _suggest(name: str, allowed: Iterable[str]) -> str:
+    names = list(allowed)
+    near = difflib.get_close_matches(str(name).lower(), names, n=1, cutoff=0.5)
+    return f"did you mean `{near[0]}`?" if near else f"known are: {', '.join(names)}"
+
+
+def _find_duplicates(source: Source) -> Iterator[Problem]:
+    for section, kind in SECTIONS.items():
+        first: dict[str, int] = {}
+        listed = source.value.get(section)
+        for index, raw in enumerate(listed if isinstance(listed, list) else ()):
+            key = raw.get("key") if isinstance(raw, dict) else None
+            if isinstance(key, str):
+                line = source.line((section, index, "key"))
+                if key in first:
+                    yield Problem(line, f"{kind} {key}: this key is already taken on line {first[key]}; give it another")
+                first.setdefault(key, line)
+
+
+def dump(content: Content) -> str:
+    """Canonical YAML: entries by key, fields in the model's order, defaults left out. parse() gives the same back."""
+    top: dict[str, Any] = {"version": 1}
+    for body in content.entries():
+        top.setdefault(SECTION_OF[KIND_NAMES[type(body)]], []).append(_to_file(body))
+    return _write(top)
+
+
+def _to_file(body: Body) -> dict[str, Any]:
+    names = FILE_NAMES.get(KIND_NAMES[type(body)], {})
+    fields = body.model_dump(mode="json", exclude_defaults=True)
+    return {names.get(field, field): _style(value) for field, value in fields.items()}
+
+
+def _style(value: Any) -> Any:
+    """Languages in their order, several lines as a block, and quotes wherever YAML might read something else."""
+    if isinstance(value, dict):
+        return {language: _style(value[language]) for language in get_args(Language) if language in value}
+    if isinstance(value, list):
+        return [_style(item) for item in value]
+    if not isinstance(value, str):
+        return value
+    if not value.isprintable() and not value.replace("\n", "").isprintable():
+        return DoubleQuotedScalarString(value)
+    return LiteralScalarString(value + "\n") if "\n" in value else value
+
+
+def _write(value: Any) -> str:
+    yaml = YAML()
+    yaml.width = 120
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    out = io.StringIO()
+    yaml.dump(value, out)
+    return out.getvalue()
+
+
+def diff(old: Content, new: Content) -> list[Change]:
+    """What leads from old to new, kind by kind in key order. str() of a Change is what people read."""
+    before = {(KIND_NAMES[type(b)], b.key): b for b in old.entries()}
+    after = {(KIND_NAMES[type(b)], b.key): b for b in new.entries()}
+    names = sorted(before.keys() | after.keys(), key=lambda n: (list(KINDS).index(n[0]), n[1]))
+    return [_compare(name, before.get(name), after.get(name)) for name in names if before.get(name) != after.get(name)]
+
+
+def _compare(name: tuple[str, str], old: Body | None, new: Body | None) -> Change:
+    if old is None or new is None:
+        return Change("added" if old is None else "removed", *name)
+    before, after = (_write(_to_file(body)).splitlines() for body in (old, new))
+    lines = list(difflib.unified_diff(before, after, n=1, lineterm=""))[2:]
+    return Change("changed", *name, tuple(line for line in lines if not line.startswith("@@")))
+
+
+def load_sample(connection: Connection) -> int | None:
+    """Publishes the sample shop where there is no content at all yet. Returns its release, None where there was some."""
+    if connection.execute(select(Entry.id).limit(1)).first() is not None:
+        return None
+    sample = (files("chatbot") / "sample" / "shop.yaml").read_bytes()
+    save_drafts(connection, parse(sample, "shop.yaml"), "sample")
+    return publish(connection, "sample", "shop.yaml")

@@ -1,0 +1,64 @@
+"""What a reply means in calls to Chatwoot, in order: the handoff saga, suggestions, and plain answers. Pure.
+
+Open first; then the private note; assign if still nobody; then the customer's text, which is true by then; labels and
+priority last.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from chatbot.length import FittedPart
+from chatbot.reply import Handoff, Language
+from chatbot.settings import Settings
+from chatbot.texts import get_text
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """One step. kind: say, note, open, pending, assign, labels or priority; recorded: kept, never to be sent."""
+
+    kind: str
+    text: str = ""
+    choices: tuple[tuple[str, str], ...] = ()
+    value: list[object] = field(default_factory=list)
+    is_recorded_only: bool = False
+
+
+def plan_answer(mode: str, fitted: tuple[FittedPart, ...], handoff: Handoff | None, settings: Settings) -> list[Act]:
+    """The acts of a reply in this mode ("live", "suggest", "watch"), its parts already fitted to the channel."""
+    says = [Act("say", p.text, p.choices) for p in fitted]
+    if mode == "watch":
+        return [Act("open"), *(Act("say", a.text, a.choices, is_recorded_only=True) for a in says)]
+    if mode == "suggest":
+        return [Act("open"), Act("note", _suggestion(says, handoff, settings.language))]
+    if handoff is None:
+        return says
+    return [*plan_handoff(handoff, settings), *says, *plan_after(settings)]
+
+
+def plan_handoff(handoff: Handoff, settings: Settings) -> list[Act]:
+    """Open, say why in a private note, and assign where settings name somebody."""
+    acts = [Act("open"), Act("note", write_note(handoff, settings.language))]
+    if settings.handoff_assignee_id or settings.handoff_team_id:
+        acts.append(Act("assign", value=[settings.handoff_assignee_id, settings.handoff_team_id]))
+    return acts
+
+
+def plan_after(settings: Settings) -> list[Act]:
+    acts = [Act("labels", value=list(settings.handoff_labels))] if settings.handoff_labels else []
+    if settings.handoff_priority:
+        acts.append(Act("priority", value=[settings.handoff_priority]))
+    return acts
+
+
+def write_note(handoff: Handoff, language: Language) -> str:
+    """The private note in the agents' language."""
+    note = get_text("note.handoff", language, reason=get_text(f"reason.{handoff.reason}", language))
+    return f"{note}\n\n{handoff.detail}" if handoff.detail else note
+
+
+def _suggestion(says: list[Act], handoff: Handoff | None, language: Language) -> str:
+    text = "\n\n".join(a.text for a in says)
+    note = get_text("note.suggestion", language, text=text) if text else ""
+    return "\n\n".join(p for p in (note, write_note(handoff, language) if handoff else "") if p)

@@ -1,0 +1,1 @@
+"""Finding the passages of articles that a reply may stand on."""

@@ -1,0 +1,144 @@
+"""A frozen turn on its way out: what its parts (sending.py) and its actions (saga.py) both need."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import RowMapping, text
+
+from chatbot.chatwoot_look import Look, look_at
+from chatbot.clients.chatwoot import Chatwoot
+from chatbot.errors import ChatwootError, Interrupted
+from chatbot.handoff import plan_handoff
+from chatbot.llm import Means
+from chatbot.reply import Handoff
+from chatbot.turn import OpenTurn, add_acts, fence
+
+CLOSED = {"sent", "dropped", "held", "failed", "done"}
+TOKEN_REFUSED = {401, 403}
+
+
+class Discarded(Exception):
+    """Nothing was sent yet and the customer wrote again: the reply is thrown away."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    means: Means
+    chatwoot: Chatwoot
+    turn: OpenTurn
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far the turn's acts are. has_begun: something may have reached Chatwoot; has_opened: we opened it ourselves."""
+
+    acts: tuple[RowMapping, ...]
+
+    @property
+    def next_act(self) -> RowMapping | None:
+        if any(a["state"] == "failed" for a in self.acts):  # the wake-up that the failure caused hands off
+            return None
+        return next((a for a in self.acts if a["state"] not in CLOSED), None)
+
+    @property
+    def has_begun(self) -> bool:
+        return any(a["state"] not in {"frozen", "dropped"} or a["attempts"] for a in self.acts)
+
+    @property
+    def has_opened(self) -> bool:
+        return any(a["kind"] == "open" and a["state"] in {"started", "done"} for a in self.acts)
+
+    @property
+    def has_spoken(self) -> bool:
+        return any(a["kind"] in {"say", "note"} and a["state"] in {"sent", "held", "failed"} for a in self.acts)
+
+
+ACTS = text("""
+SELECT 'part' AS type, ordinal, id, CASE WHEN is_note THEN 'note' ELSE 'say' END AS kind, state, mark, text, choices AS value,
+  last_id_before, attempts, extract(epoch FROM deadline_at - now())::float AS deadline_in_s,
+  extract(epoch FROM now() - unknown_since)::float AS unknown_for_s
+FROM part WHERE turn_id = :turn
+UNION ALL
+SELECT 'action', ordinal, id, kind, state, NULL, NULL, value, 0, 0, NULL, NULL FROM action WHERE turn_id = :turn
+ORDER BY ordinal
+""")
+
+
+def read_progress(delivery: Delivery) -> Progress:
+    with delivery.means.engine.connect() as connection:
+        return Progress(tuple(connection.execute(ACTS, {"turn": delivery.turn.id}).mappings()))
+
+
+def look_again(delivery: Delivery) -> Look | None:
+    """The conversation as it is now; None where no token may read it. Fails closed: no look, no message."""
+    try:
+        return look_at(delivery.chatwoot, delivery.turn.conversation)
+    except ChatwootError as e:
+        if e.status in TOKEN_REFUSED:
+            return None
+        if e.permanent:
+            raise
+        raise Interrupted(str(e)) from e
+
+
+NEWER = text("""
+SELECT c.in_seq > :to_seq AND c.discards < 2 AND coalesce((
+  SELECT m.arrived_at FROM message m WHERE m.conversation_id = c.id AND m.seq > c.answered_seq
+  ORDER BY m.seq LIMIT 1) >= now() - make_interval(secs => :discard_s), true)
+FROM conversation c WHERE c.id = :conversation
+""")
+
+
+def is_overtaken(delivery: Delivery) -> bool:
+    """Whether the customer has written again, so that an unsent reply is better thrown away."""
+    values = {
+        "conversation": delivery.turn.lease.conversation_id,
+        "to_seq": delivery.turn.to_seq,
+        "discard_s": delivery.means.settings.debounce_max_s,
+    }
+    with delivery.means.engine.connect() as connection:
+        return bool(connection.execute(NEWER, values).scalar())
+
+
+DIVERT = text("UPDATE turn SET handoff_reason = :reason, handoff_detail = :detail WHERE id = :turn")
+DROP_WORDS = text("UPDATE part SET state = 'dropped' WHERE turn_id = :turn AND state = 'frozen' AND NOT is_note")
+COUNT_ACTS = text("""
+SELECT greatest((SELECT coalesce(max(ordinal), 0) FROM part WHERE turn_id = :turn),
+                (SELECT coalesce(max(ordinal), 0) FROM action WHERE turn_id = :turn)) AS count,
+       EXISTS (SELECT FROM action WHERE turn_id = :turn AND kind = 'open') AS has_open
+""")
+
+
+def divert(delivery: Delivery, handoff: Handoff) -> None:
+    """What was left to say can't be said: it is dropped and the conversation is handed off, with the reason in a note."""
+    turn = delivery.turn
+    with delivery.means.engine.begin() as connection:
+        fence(connection, turn.lease)
+        connection.execute(DROP_WORDS, {"turn": turn.id})
+        acts = connection.execute(COUNT_ACTS, {"turn": turn.id}).mappings().one()
+        planned = plan_handoff(handoff, delivery.means.settings)
+        if acts["has_open"]:
+            planned = [a for a in planned if a.kind == "note"]
+        add_acts(connection, turn, planned, start=acts["count"])
+        connection.execute(DIVERT, {"turn": turn.id, "reason": handoff.reason, "detail": handoff.detail})
+
+
+DROP_REST = text("""
+WITH a AS (UPDATE action SET state = 'dropped' WHERE turn_id = :turn AND state = 'frozen')
+UPDATE part SET state = 'dropped' WHERE turn_id = :turn AND state = 'frozen'
+""")
+
+
+def drop_rest(delivery: Delivery) -> None:
+    with delivery.means.engine.begin() as connection:
+        fence(connection, delivery.turn.lease)
+        connection.execute(DROP_REST, {"turn": delivery.turn.id})
+
+
+def write(delivery: Delivery, statement: Any, values: dict[str, Any]) -> None:
+    """One fenced write."""
+    with delivery.means.engine.begin() as connection:
+        fence(connection, delivery.turn.lease)
+        connection.execute(statement, values)

@@ -1,0 +1,107 @@
+"""Finds what no webhook told: conversations touched lately are read from Chatwoot and go through the same intake."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import structlog
+from sqlalchemy import Engine, text
+
+from chatbot import intake
+from chatbot.answer import make_client
+from chatbot.chatwoot_events import Event, UnreadableEvent, conversation_facts, event_from_api, message_facts
+from chatbot.clients.chatwoot import Chatwoot
+from chatbot.errors import ChatwootError, Interrupted
+from chatbot.llm import Means
+from chatbot.restore import is_held, release_hold
+
+log = structlog.get_logger()
+LOCK = 0x5245434F
+MAX_PAGES = 50
+
+
+def reconcile(means: Means) -> int:
+    """Reads what changed since the last complete reading, with an overlap. Returns how many messages were looked at.
+
+    Only one worker does it at a time. A reading that fails leaves the mark where it was, so the next one covers it too.
+    """
+    with means.engine.connect() as connection:
+        if not connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": LOCK}).scalar():
+            return 0
+        try:
+            return _read_since(means, connection.engine)
+        finally:
+            connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": LOCK})
+
+
+def _read_since(means: Means, engine: Engine) -> int:
+    settings = means.settings
+    now = datetime.now(UTC)
+    with engine.connect() as connection:
+        reconciled_at = connection.execute(text("SELECT reconciled_at FROM instance")).scalar()
+    since = (reconciled_at or now) - timedelta(seconds=settings.reconcile_overlap_s if reconciled_at else 0)
+    try:
+        chatwoot = make_client(settings)
+        within_s = int((now - since).total_seconds()) + 60
+        count = sum(_read_conversation(means, chatwoot, c, since) for c in chatwoot.get_updated_conversations(within_s))
+    except Interrupted:
+        return 0  # Chatwoot isn't set up yet
+    except ChatwootError as e:
+        _note(engine, None, str(e)[:300])
+        return 0
+    _note(engine, now, None)
+    return count
+
+
+def _note(engine: Engine, at: datetime | None, error: str | None) -> None:
+    with engine.begin() as connection:
+        before = connection.execute(text("SELECT reconcile_error FROM instance")).scalar()
+        connection.execute(
+            text("UPDATE instance SET reconciled_at = coalesce(:at, reconciled_at), reconcile_error = :error"),
+            {"at": at, "error": error},
+        )
+        if at is not None and is_held(connection):
+            release_hold(connection)
+            log.info("restored_database_caught_up")
+    if error and error != before:
+        log.warning("reconcile_failed", error=error)
+
+
+def _read_conversation(means: Means, chatwoot: Chatwoot, given: Mapping[str, Any], since: datetime) -> int:
+    settings = means.settings
+    try:
+        facts = conversation_facts(given)
+    except UnreadableEvent:
+        return 0
+    if settings.chatwoot_inbox_id and facts.inbox_id not in settings.chatwoot_inbox_id:
+        return 0
+    count = 0
+    for message in _messages_since(chatwoot, facts.id, since):
+        count += 1
+        try:
+            event = event_from_api(given, message)
+        except UnreadableEvent as e:
+            log.warning("reconcile_unreadable", conversation=facts.id, problem=str(e))
+            continue
+        intake.accept_event(means.engine, settings, event)
+        if event.message is not None and event.message.submitted:  # a press is an update of a message of ours
+            intake.accept_event(means.engine, settings, replace(event, name="message_updated"))
+    intake.accept_event(means.engine, settings, Event("conversation_updated", inbox_id=facts.inbox_id, conversation=facts))
+    return count
+
+
+def _messages_since(chatwoot: Chatwoot, conversation: int, since: datetime) -> Iterator[Mapping[str, Any]]:
+    """Messages sent since then, oldest first."""
+    found: list[Mapping[str, Any]] = []
+    before: int | None = None
+    for _ in range(MAX_PAGES):
+        page = chatwoot.get_messages_before(conversation, before)
+        fresh = [m for m in page if (f := message_facts(m)) and (f.sent_at is None or f.sent_at >= since)]
+        found = [*fresh, *found]
+        if not page or len(fresh) < len(page):
+            break
+        before = min(m["id"] for m in page)
+    yield from found

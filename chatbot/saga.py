@@ -1,0 +1,111 @@
+"""The acts that aren't messages: opening, assigning, labelling. Each is safe to repeat, so a crash resumes them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlalchemy import RowMapping, text
+
+from chatbot.chatwoot_look import Look, is_taken
+from chatbot.crash_points import crash_point, is_protected
+from chatbot.errors import ChatwootError, Interrupted
+from chatbot.outgoing import TOKEN_REFUSED, Delivery, Discarded, Progress, is_overtaken, look_again, write
+
+STARTED = text("UPDATE action SET state = 'started', started_at = now(), echoes = 0 WHERE id = :action")
+DONE = text("UPDATE action SET state = :state, done_at = now(), error = :error WHERE id = :action")
+GIVEN_AWAY = text("""
+UPDATE conversation SET status = 'open', owner = 'people',
+  owner_reason = CASE WHEN owner_reason = 'bot_off' THEN 'bot_off' ELSE 'handed_off' END
+WHERE id = :conversation
+""")
+TAKEN_BACK = text("UPDATE conversation SET status = 'pending', owner = 'bot', owner_reason = '' WHERE id = :conversation")
+
+
+def perform(delivery: Delivery, act: RowMapping, progress: Progress) -> bool:
+    """One action. False where people have the conversation and the rest isn't wanted."""
+    look = look_again(delivery)
+    if act["kind"] == "open":
+        return _open(delivery, act, look, progress)
+    if act["kind"] == "pending":
+        return _take_back(delivery, act, look)
+    if look is not None and is_taken(look, delivery.turn, has_opened=True):
+        return False
+    _call(delivery, act, look)
+    return True
+
+
+def _open(delivery: Delivery, act: RowMapping, look: Look | None, progress: Progress) -> bool:
+    """False where people have it already. A suggestion or a notice doesn't mind: its note goes in whoever has it."""
+    turn = delivery.turn
+    minds = turn.mode == "live" and turn.to_seq > turn.from_seq and not progress.has_begun
+    if look is not None and minds and is_protected("look") and is_taken(look, turn, has_opened=False):
+        return False
+    if look is not None and look.status == "open":
+        return _give_away(delivery, act)
+    if look is not None and look.status != "pending" and turn.wake != "delivery_failed":
+        return _close(delivery, act, "dropped")
+    if minds and is_protected("newer_message") and is_overtaken(delivery):
+        raise Discarded
+    write(delivery, STARTED, {"action": act["id"]})  # written before the call leaves, so that its echo is known as ours
+    crash_point("before_open")
+    if not _attempt(delivery, act, lambda: delivery.chatwoot.set_status(turn.conversation, "open")):
+        return True
+    crash_point("after_open")
+    return _give_away(delivery, act)
+
+
+def _take_back(delivery: Delivery, act: RowMapping, look: Look | None) -> bool:
+    """Back to pending: after a fault that Chatwoot held against us, or at an agent's command."""
+    turn = delivery.turn
+    if look is None or look.status not in {"open", "pending"} or (look.has_person and turn.wake != "bot_on"):
+        return False
+    if look.status == "open":
+        write(delivery, STARTED, {"action": act["id"]})
+        if not _attempt(delivery, act, lambda: delivery.chatwoot.set_status(turn.conversation, "pending")):
+            return False
+    write(delivery, TAKEN_BACK, {"conversation": turn.lease.conversation_id})
+    return _close(delivery, act, "done")
+
+
+def _call(delivery: Delivery, act: RowMapping, look: Look | None) -> None:
+    if act["kind"] == "assign" and look is not None and look.has_person:
+        _close(delivery, act, "dropped")
+        return
+    write(delivery, STARTED, {"action": act["id"]})
+    if _attempt(delivery, act, lambda: _make_call(delivery, act, look)):
+        _close(delivery, act, "done")
+
+
+def _make_call(delivery: Delivery, act: RowMapping, look: Look | None) -> None:
+    conversation, chatwoot, value = delivery.turn.conversation, delivery.chatwoot, act["value"]
+    if act["kind"] == "assign":
+        chatwoot.assign(conversation, assignee_id=value[0], team_id=value[1])
+    elif act["kind"] == "labels":
+        have = list(look.labels) if look else []  # the call replaces the whole set
+        chatwoot.set_labels(conversation, [*have, *(v for v in value if v not in have)])
+    else:
+        chatwoot.set_priority(conversation, str(value[0]))
+
+
+def _attempt(delivery: Delivery, act: RowMapping, call: Callable[[], None]) -> bool:
+    """False where Chatwoot refused for good: noted, and the saga goes on (a missing label must not stop the words)."""
+    try:
+        call()
+    except ChatwootError as e:
+        if not e.permanent or e.status in TOKEN_REFUSED:
+            raise Interrupted(str(e)) from e
+        if e.status == 404 and act["kind"] == "open":
+            raise
+        _close(delivery, act, "dropped", str(e)[:300])
+        return False
+    return True
+
+
+def _give_away(delivery: Delivery, act: RowMapping) -> bool:
+    write(delivery, GIVEN_AWAY, {"conversation": delivery.turn.lease.conversation_id})
+    return _close(delivery, act, "done")
+
+
+def _close(delivery: Delivery, act: RowMapping, state: str, error: str | None = None) -> bool:
+    write(delivery, DONE, {"action": act["id"], "state": state, "error": error})
+    return True

@@ -1,0 +1,358 @@
+"""A turn's life in the database: opened for a claimed conversation, assembled into its input, frozen, recorded."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, text
+
+from chatbot import queue
+from chatbot.content import load_content
+from chatbot.crash_points import is_protected
+from chatbot.errors import LostLease
+from chatbot.handoff import Act
+from chatbot.language import decide_language
+from chatbot.marks import Mark, make_suffix
+from chatbot.queue import Lease
+from chatbot.reply import Attachment, ContactView, CustomerMessage, Handoff, HistoryLine, InboxView, Reply, TurnInput
+from chatbot.settings import Settings
+from chatbot.trace import Trace
+
+MAX_MESSAGES = 30
+MAX_HISTORY = 30
+LOOP_MINUTES = 10
+
+
+@dataclass(frozen=True, slots=True)
+class OpenTurn:
+    """The turn of a claim: what its row and its conversation's row say. wake: why a timer woke it, if one did.
+
+    is_frozen: its parts and actions exist, nothing is generated again; mode: live, suggest, watch, off, paused or mute.
+    """
+
+    id: int
+    lease: Lease
+    row: RowMapping
+    from_seq: int
+    to_seq: int
+    newest_chatwoot_id: int
+    mode: str
+    release_id: int | None
+    is_frozen: bool = False
+    wake: str | None = None
+    handoff_reason: str | None = None
+    human_seq: int = 0
+    spoken_seq: int = 0
+
+    @property
+    def conversation(self) -> int:
+        """Chatwoot's id of the conversation."""
+        return int(self.row["chatwoot_id"])
+
+
+LOAD = text("""
+SELECT c.*, i.chatwoot_id AS inbox_chatwoot_id, i.name AS inbox_name, i.channel, coalesce(i.mode, :mode) AS mode,
+  p.name AS contact_name, p.email, p.phone, p.language AS contact_language,
+  n.live_release_id, n.muted_reason, n.paused_at IS NOT NULL AND coalesce(n.paused_until > now(), true) AS is_paused,
+  now() AS now
+FROM conversation c JOIN inbox i ON i.id = c.inbox_id LEFT JOIN contact p ON p.id = c.contact_id, instance n
+WHERE c.id = :conversation AND (c.epoch = :epoch OR NOT :fenced)
+FOR UPDATE OF c
+""")
+
+UNFINISHED = text("SELECT * FROM turn WHERE conversation_id = :conversation AND finished_at IS NULL")
+
+OPEN = text("""
+INSERT INTO turn (conversation_id, release_id, epoch, from_seq, to_seq, newest_chatwoot_id, mode, human_seq, spoken_seq)
+VALUES (:conversation, :release_id, :epoch, :from_seq, :to_seq, :newest, :mode, :human_seq, :spoken_seq)
+ON CONFLICT (conversation_id) WHERE finished_at IS NULL DO UPDATE
+SET release_id = excluded.release_id, epoch = excluded.epoch, from_seq = excluded.from_seq, to_seq = excluded.to_seq,
+  newest_chatwoot_id = excluded.newest_chatwoot_id, mode = excluded.mode, human_seq = excluded.human_seq,
+  spoken_seq = excluded.spoken_seq, started_at = now()
+RETURNING id
+""")
+
+NEWEST_INPUT = text(
+    "SELECT coalesce(max(chatwoot_id), 0) FROM message WHERE conversation_id = :conversation AND seq IS NOT NULL"
+)
+
+
+def fence(connection: Connection, lease: Lease) -> None:
+    """Locks the conversation's row for this transaction. Raises LostLease where another worker has claimed it since."""
+    statement = text("SELECT 1 FROM conversation WHERE id = :id AND (epoch = :epoch OR NOT :fenced) FOR UPDATE")
+    values = {"id": lease.conversation_id, "epoch": lease.epoch, "fenced": is_protected("epoch")}
+    if connection.execute(statement, values).first() is None:
+        raise LostLease(f"conversation {lease.conversation_id} at epoch {lease.epoch}")
+
+
+def open_turn(connection: Connection, lease: Lease, settings: Settings) -> OpenTurn:
+    """The unfinished turn that a crash left, or a new one up to the newest message."""
+    values = {
+        "conversation": lease.conversation_id,
+        "epoch": lease.epoch,
+        "mode": settings.mode,
+        "fenced": is_protected("epoch"),
+    }
+    row = connection.execute(LOAD, values).mappings().first()
+    if row is None:
+        raise LostLease(f"conversation {lease.conversation_id} at epoch {lease.epoch}")
+    left = connection.execute(UNFINISHED, values).mappings().first()
+    if left is not None and left["state"] == "frozen":
+        return _resume(lease, row, left)
+    mode = "mute" if row["muted_reason"] else "paused" if row["is_paused"] else row["mode"]
+    is_wake = lease.wake_reason is not None
+    newest = connection.execute(NEWEST_INPUT, values).scalar_one()
+    turn = OpenTurn(
+        id=0,
+        lease=lease,
+        row=row,
+        from_seq=row["answered_seq"],
+        to_seq=row["answered_seq"] if is_wake else row["in_seq"],
+        newest_chatwoot_id=newest,
+        mode=mode,
+        release_id=row["live_release_id"],
+        wake=lease.wake_reason,
+        human_seq=row["human_seq"],
+        spoken_seq=row["spoken_seq"],
+    )
+    names = ("release_id", "from_seq", "to_seq", "mode", "human_seq", "spoken_seq")
+    values |= {n: getattr(turn, n) for n in names} | {"newest": newest}
+    return replace(turn, id=connection.execute(OPEN, values).scalar_one())
+
+
+def _resume(lease: Lease, row: RowMapping, left: RowMapping) -> OpenTurn:
+    """A frozen turn goes on as it was; a timer that is due too is left for the next claim."""
+    return OpenTurn(
+        id=left["id"],
+        lease=replace(lease, wake_reason=None) if left["to_seq"] > left["from_seq"] else lease,
+        row=row,
+        is_frozen=True,
+        **{n: left[n] for n in OpenTurn.__dataclass_fields__ if n in left and n not in {"id", "lease", "row"}},
+    )
+
+
+MESSAGES = text(f"""
+SELECT * FROM (
+  SELECT seq, chatwoot_id, text, kind, attachments, is_unsupported, sent_at, arrived_at, ignore_rule FROM message
+  WHERE conversation_id = :conversation AND seq > :from_seq AND seq <= :to_seq AND ignore_rule IS NULL
+  ORDER BY seq DESC LIMIT {MAX_MESSAGES}) m
+ORDER BY chatwoot_id, seq
+""")
+
+COUNTS = text(f"""
+SELECT (SELECT min(coalesce(sent_at, arrived_at)) FROM message
+        WHERE conversation_id = :conversation AND seq > :from_seq AND seq <= :to_seq AND ignore_rule IS NULL) AS oldest_at,
+       (SELECT ignore_rule FROM message
+        WHERE conversation_id = :conversation AND seq > :from_seq AND seq <= :to_seq AND ignore_rule IS NOT NULL
+        ORDER BY seq LIMIT 1) AS rule,
+       (SELECT count(*) FROM turn WHERE conversation_id = :conversation AND state = 'answered'
+        AND finished_at > now() - interval '{LOOP_MINUTES} minutes') AS recent_answers
+""")
+
+HISTORY = text(f"""
+SELECT who, text FROM (
+  (SELECT chatwoot_id, CASE author WHEN 'customer' THEN 'customer' ELSE 'agent' END AS who, text FROM message
+   WHERE conversation_id = :conversation AND (seq IS NULL AND author = 'agent' OR seq <= :from_seq) AND text <> ''
+   ORDER BY chatwoot_id DESC LIMIT {MAX_HISTORY})
+  UNION ALL
+  (SELECT chatwoot_id, 'assistant', text FROM part
+   WHERE conversation_id = :conversation AND state = 'sent' AND NOT is_note
+   ORDER BY id DESC LIMIT {MAX_HISTORY})
+) h ORDER BY chatwoot_id
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What deciding needs beside the messages. rule: why messages of this turn are never answered, if all are such."""
+
+    oldest_at: datetime | None
+    rule: str | None
+    recent_answers: int
+
+
+def assemble(connection: Connection, turn: OpenTurn) -> tuple[TurnInput, Facts, str]:
+    """The turn's frozen input, and by what its language was decided."""
+    values = {"conversation": turn.lease.conversation_id, "from_seq": turn.from_seq, "to_seq": turn.to_seq}
+    messages = tuple(_read_message(r) for r in connection.execute(MESSAGES, values))
+    facts = Facts(**connection.execute(COUNTS, values).mappings().one())
+    history = tuple(HistoryLine(r.who, r.text) for r in connection.execute(HISTORY, values))
+    content = load_content(connection, turn.release_id)
+    row, persona = turn.row, content.persona
+    allowed = persona.languages if persona else ("es", "en")
+    written = "\n".join(m.text for m in messages)
+    default = persona.default_language if persona else "es"
+    language, by = decide_language(written, row["language"], row["contact_language"], allowed, default)
+    return (
+        TurnInput(
+            messages=messages,
+            content=content,
+            language=language,
+            now=row["now"],
+            history=history,
+            contact=ContactView(row["contact_name"] or "", row["email"] or "", row["phone"] or ""),
+            inbox=InboxView(row["inbox_chatwoot_id"], row["inbox_name"], row["channel"]),
+            turn_id=turn.id,
+            conversation_id=turn.lease.conversation_id,
+            answered_seq=turn.from_seq,
+            is_first=not any(line.who == "assistant" for line in history),
+            llm_allowed=turn.lease.crashes < queue.HAND_OFF_CRASHES,
+        ),
+        facts,
+        by,
+    )
+
+
+def _read_message(row: Any) -> CustomerMessage:
+    attachments = tuple(Attachment(**a) for a in row.attachments)
+    spoken = "\n".join(a.transcript for a in attachments if a.transcript)
+    return CustomerMessage(
+        seq=row.seq,
+        chatwoot_id=row.chatwoot_id,
+        text="\n".join(t for t in (row.text, spoken) if t.strip()),
+        kind=row.kind,
+        attachments=attachments,
+        is_unsupported=row.is_unsupported,
+    )
+
+
+FREEZE = text("""
+UPDATE turn SET state = 'frozen', frozen_at = now(), language = :language, responder = :responder, rule = :rule,
+  handoff_reason = :reason, handoff_detail = :detail, sources = CAST(:sources AS jsonb)
+WHERE id = :turn
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a turn will do. rule: it answers nothing, by that rule."""
+
+    acts: list[Act]
+    rule: str | None = None
+    reply: Reply | None = None
+    handoff: Handoff | None = None
+    trace: Trace | None = None
+
+
+def freeze(connection: Connection, turn: OpenTurn, plan: Plan, has_press: bool) -> OpenTurn:
+    """Writes the plan, before the first byte leaves. Nothing is generated again after an attempt."""
+    fence(connection, turn.lease)
+    reply, handoff = plan.reply, plan.handoff
+    values = {
+        "turn": turn.id,
+        "language": reply.language if reply else None,
+        "responder": reply.responder if reply else None,
+        "rule": plan.rule,
+        "reason": handoff.reason if handoff else None,
+        "detail": handoff.detail if handoff else "",
+        "sources": json.dumps(reply.sources if reply else []),
+    }
+    connection.execute(FREEZE, values)
+    if plan.trace is not None:
+        save_trace(connection, turn.id, plan.trace)
+    if reply is not None:
+        connection.execute(
+            text("UPDATE conversation SET language = :language WHERE id = :id AND language IS DISTINCT FROM :language"),
+            {"language": reply.language, "id": turn.lease.conversation_id},
+        )
+    suffix = make_suffix() if has_press or turn.wake else ""
+    add_acts(connection, turn, plan.acts, suffix)
+    return replace(turn, is_frozen=True, handoff_reason=handoff.reason if handoff else None)
+
+
+def save_trace(connection: Connection, turn_id: int, trace: Trace) -> None:
+    connection.execute(
+        text("""INSERT INTO turn_trace (turn_id, body) VALUES (:turn, CAST(:body AS jsonb))
+             ON CONFLICT (turn_id) DO UPDATE SET body = excluded.body, created_at = now()"""),
+        {"turn": turn_id, "body": json.dumps(trace.to_json(), default=str).replace("\\u0000", "")},
+    )
+
+
+def add_acts(connection: Connection, turn: OpenTurn, acts: list[Act], suffix: str = "", start: int = 0) -> None:
+    """Inserts parts with their marks, and actions. start: how many acts the turn has already."""
+    counts: dict[bool, int] = dict(
+        connection.execute(text("SELECT is_note, count(*) FROM part WHERE turn_id = :turn GROUP BY is_note"), {"turn": turn.id})
+        .tuples()
+        .all()
+    )
+    for ordinal, act in enumerate(acts, start=start + 1):
+        values: dict[str, Any] = {"turn": turn.id, "conversation": turn.lease.conversation_id, "ordinal": ordinal}
+        if act.kind in {"say", "note"}:
+            is_note = act.kind == "note"
+            counts[is_note] = counts.get(is_note, 0) + 1
+            place = f"{'n' if is_note else ''}{counts[is_note]}"
+            connection.execute(
+                INSERT_PART,
+                values
+                | {
+                    "mark": str(Mark(turn.conversation, turn.newest_chatwoot_id, place, suffix)),
+                    "is_note": is_note,
+                    "text": act.text,
+                    "choices": json.dumps(act.choices),
+                    "state": "dropped" if act.is_recorded_only else "frozen",
+                },
+            )
+        else:
+            connection.execute(INSERT_ACTION, values | {"kind": act.kind, "value": json.dumps(act.value)})
+
+
+INSERT_PART = text("""
+INSERT INTO part (turn_id, conversation_id, ordinal, mark, is_note, text, choices, state)
+VALUES (:turn, :conversation, :ordinal, :mark, :is_note, :text, CAST(:choices AS jsonb), :state)
+""")
+INSERT_ACTION = text("""
+INSERT INTO action (turn_id, conversation_id, ordinal, kind, value)
+VALUES (:turn, :conversation, :ordinal, :kind, CAST(:value AS jsonb))
+""")
+
+UNFREEZE = text("""
+WITH p AS (DELETE FROM part WHERE turn_id = :turn), a AS (DELETE FROM action WHERE turn_id = :turn)
+UPDATE turn SET state = 'answering', frozen_at = NULL, rule = NULL, handoff_reason = NULL WHERE id = :turn
+""")
+
+
+def throw_away(connection: Connection, turn: OpenTurn, settings: Settings) -> None:
+    """The customer wrote again before anything was sent: the frozen reply goes, the turn is opened anew later."""
+    fence(connection, turn.lease)
+    connection.execute(UNFREEZE, {"turn": turn.id})
+    queue.discard(connection, turn.lease, turn.from_seq, settings)
+
+
+FINISH = text("UPDATE turn SET state = :state, rule = :rule, finished_at = now() WHERE id = :turn")
+OWN_MESSAGES = text("""
+UPDATE message SET turn_id = :turn
+WHERE conversation_id = :conversation AND seq > :from_seq AND seq <= :to_seq AND ignore_rule IS NULL
+""")
+IGNORED_MESSAGES = text("""
+WITH rules AS (
+  SELECT DISTINCT ignore_rule AS rule FROM message
+  WHERE conversation_id = :conversation AND seq > :from_seq AND seq <= :to_seq AND ignore_rule IS NOT NULL
+), t AS (
+  INSERT INTO turn (conversation_id, epoch, from_seq, to_seq, mode, state, rule, finished_at)
+  SELECT :conversation, :epoch, :from_seq, :to_seq, :mode, 'ignored', rule, now() FROM rules RETURNING id, rule
+)
+UPDATE message m SET turn_id = t.id FROM t
+WHERE m.conversation_id = :conversation AND m.seq > :from_seq AND m.seq <= :to_seq AND m.ignore_rule = t.rule
+""")
+
+
+def record(connection: Connection, turn: OpenTurn, state: str, rule: str | None, settings: Settings) -> None:
+    """The outcome, and the lease is settled, in one transaction. Raises LostLease where the lease isn't ours any more."""
+    values = {
+        "turn": turn.id,
+        "conversation": turn.lease.conversation_id,
+        "from_seq": turn.from_seq,
+        "to_seq": turn.to_seq,
+        "epoch": turn.lease.epoch,
+        "mode": turn.mode,
+        "state": state,
+        "rule": rule,
+    }
+    if not queue.settle(connection, turn.lease, turn.to_seq, settings):
+        raise LostLease(f"conversation {turn.lease.conversation_id} at epoch {turn.lease.epoch}")
+    connection.execute(FINISH, values)
+    connection.execute(OWN_MESSAGES, values)
+    connection.execute(IGNORED_MESSAGES, values)
