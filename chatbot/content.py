@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from itertools import chain
+from math import prod
 from typing import Annotated, Any, Literal
 
 import regex
@@ -27,6 +28,7 @@ from chatbot.text import split_words
 # PostgreSQL can't store NUL or half a surrogate pair, YAML can't hold the rest, and no customer should get any of them
 UNWANTED = regex.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufeff\ufffe\uffff]")
 PATTERN_TIMEOUT_S = 0.5
+MAX_REPEATS = 10_000
 
 
 def _join_lines(value: object) -> object:
@@ -49,7 +51,18 @@ def _check_keyword(value: str) -> str:
     return value
 
 
+def _count_repeats(pattern: str) -> int:
+    """All counts in {} multiplied together, never too low (in verbose mode `{10 00}` is a thousand)."""
+    ranges = [inside.split(",") for inside in regex.findall(r"\{([^{}]*\d[^{}]*)\}", pattern)]
+    return prod(max(int(regex.sub(r"\D", "", bound) or "1") for bound in bounds) or 1 for bounds in ranges)
+
+
 def _check_pattern(value: str) -> str:
+    if "\n" in value:
+        raise ValueError("must stand on one line")
+    # counted repeats inside each other are written out when compiled: ((a{1000}){1000}){1000} takes all memory there is
+    if _count_repeats(value) > MAX_REPEATS:
+        raise ValueError(f"repeats too much: its counts in {{}}, multiplied, may be {MAX_REPEATS} at most; use + or *")
     try:
         is_greedy = regex.compile(value, regex.IGNORECASE).search("", timeout=PATTERN_TIMEOUT_S) is not None
     except (regex.error, TimeoutError, RecursionError, OverflowError, MemoryError) as e:
@@ -298,12 +311,9 @@ def _lock(connection: Connection) -> None:
 
 def _read_newest(connection: Connection) -> dict[tuple[str, str], Row[Any]]:
     """The newest revision of each entry, by (kind, key)."""
-    statement = (
-        select(Entry.kind, Entry.key, Revision.entry_id, Revision.id, Revision.body)
-        .join_from(Entry, Revision, Revision.entry_id == Entry.id)
-        .distinct(Revision.entry_id)
-        .order_by(Revision.entry_id, Revision.id.desc())
-    )
+    newest = select(func.max(Revision.id)).group_by(Revision.entry_id)
+    columns = select(Entry.kind, Entry.key, Revision.entry_id, Revision.id, Revision.body)
+    statement = columns.join_from(Entry, Revision, Revision.entry_id == Entry.id).where(Revision.id.in_(newest))
     return {(row.kind, row.key): row for row in connection.execute(statement)}
 
 

@@ -24,6 +24,7 @@ from chatbot.reply import Language
 
 FILE_VERSION = "1"
 MAX_ERRORS = 20
+MAX_ERROR_CHARS = 500
 SECTIONS = {"canned": "canned", "faq": "faq", "articles": "article", "assistant": "assistant"}
 SECTION_OF = {kind: section for section, kind in SECTIONS.items()}
 TOP_FIELDS = ("version", "sample", "language", *SECTIONS)
@@ -83,7 +84,7 @@ def read_file(text: str | bytes, source_name: str = "content file") -> ContentFi
 
 def _as_error(problems: list[Problem], source_name: str) -> ContentError:
     ordered = sorted(dict.fromkeys(problems))
-    lines = [f"{source_name}, line {p.line}: {p.message}" for p in ordered[:MAX_ERRORS]]
+    lines = [f"{source_name}, line {p.line}: {p.message[:MAX_ERROR_CHARS]}" for p in ordered[:MAX_ERRORS]]
     if len(ordered) > MAX_ERRORS:
         lines.append(f"... and {len(ordered) - MAX_ERRORS} more")
     error = ContentError("\n".join(lines))
@@ -144,7 +145,7 @@ def _read_entry(source: Source, path: Path, kind: str, raw: dict[str, Any], defa
 
 def _shape(field: str, value: Any, default: str) -> Any:
     """The short forms in full: a text without a language, one item without a list, `sí`."""
-    if field in {"texts", "answers", "questions"} and isinstance(value, str | list):
+    if field in {"texts", "answers", "questions"} and isinstance(value, str | list | None):
         value = {default: value}
     if field == "questions" and isinstance(value, dict):
         return {language: [v] if isinstance(v, str) else v for language, v in value.items()}

@@ -105,6 +105,8 @@ def _pull(text: str) -> Iterator[Event]:
             raise ContentError(
                 "anchors (&name) and aliases (*name) aren't taken; quote the text or write it out", line=_at(event)
             )
+        if isinstance(event, ScalarEvent) and (found := UNWANTED.search(event.value)):
+            raise ContentError(f"has the control character U+{ord(found[0]):04X}; take it out", line=_at(event))
         if getattr(event, "ctag", None):
             raise ContentError("tags (!name) aren't taken; quote the text if it starts with !", line=_at(event))
         yield event

@@ -20,8 +20,6 @@ from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
-import psycopg
-
 MAX_SOCKET_PATH = 107
 PR_SET_PDEATHSIG = 1
 SUPERUSER = "postgres"
@@ -60,9 +58,6 @@ class LocalPostgres:
 
     def url(self, database: str = SUPERUSER) -> str:
         return f"postgresql+psycopg://{SUPERUSER}@/{database}?host={self.sockets}"
-
-    def conninfo(self, database: str = SUPERUSER) -> str:
-        return f"host={self.sockets} user={SUPERUSER} dbname={database} connect_timeout=5"
 
     def start(self, *, timeout_s: float = 60) -> None:
         """Returns when it accepts connections. Raises LocalPostgresError."""
@@ -109,17 +104,23 @@ class LocalPostgres:
         _wait_until_gone(children)
         self._server = None
 
+    def close(self) -> None:
+        """Stops it for good; its data stays."""
+        self.stop()
+        if self._sockets is not None:
+            shutil.rmtree(self._sockets, ignore_errors=True)
+            self._sockets = None
+
     def remove(self) -> None:
         """Stops it and deletes everything."""
-        self.stop()
+        self.close()
         shutil.rmtree(self.folder, ignore_errors=True)
-        shutil.rmtree(self.sockets, ignore_errors=True)
 
     def create_database(self, name: str) -> None:
         """Made with C collation from template0, where it isn't there yet."""
-        with psycopg.connect(self.conninfo(), autocommit=True) as connection:
-            if connection.execute("select 1 from pg_database where datname = %s", [name]).fetchone() is None:
-                connection.execute(f'create database "{name}" template template0 encoding \'UTF8\' locale \'C\'')
+        if name in self._ask("psql", "-d", SUPERUSER, "-XAtc", "SELECT datname FROM pg_database").split():
+            return
+        self._ask("createdb", "--template", "template0", "--encoding", "UTF8", "--locale", "C", name)
 
     def _make_folders(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -144,16 +145,19 @@ class LocalPostgres:
         """The wheel lies in .venv, which the other user may not be able to enter: then it gets a copy (38 MB)."""
         if find_closed_parent(self.binaries) is None and os.stat(self.binaries / "postgres").st_mode & stat.S_IXOTH:
             return
+        package = self.binaries.parent.parent
         copy = self.folder / "postgresql"
-        if not (copy / "bin" / "postgres").exists():
-            shutil.rmtree(copy, ignore_errors=True)
+        binaries = copy / package.name / "pginstall18" / "bin"
+        if not binaries.exists():
             partial = copy.with_suffix(".partial")
             shutil.rmtree(partial, ignore_errors=True)
-            shutil.copytree(self.binaries.parent, partial, ignore=shutil.ignore_patterns("include"))
+            shutil.copytree(package / "pginstall18", partial / package.name / "pginstall18")
+            # the libraries lie beside the package, and the programs look for them there
+            shutil.copytree(package.with_suffix(".libs"), partial / f"{package.name}.libs")
             for path in (partial, *partial.rglob("*")):
                 path.chmod(0o755)
             partial.rename(copy)
-        self.binaries = copy / "bin"
+        self.binaries = binaries
 
     def _wait_for_former(self, timeout_s: float = 30) -> None:
         """One whose starter was killed is just shutting down."""
@@ -173,6 +177,14 @@ class LocalPostgres:
             shutil.rmtree(self.data, ignore_errors=True)
             raise LocalPostgresError(f"initdb failed:\n{made.stderr.strip()}")
 
+    def _ask(self, program: str, *arguments: str) -> str:
+        """The output of one of PostgreSQL's client programs."""
+        command = [self.binaries / program, "-h", self.sockets, "-U", SUPERUSER, *arguments]
+        done = subprocess.run(command, check=False, capture_output=True, text=True)
+        if done.returncode:
+            raise LocalPostgresError(done.stderr.strip())
+        return done.stdout
+
     def _as_owner(self) -> dict[str, object]:
         environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "HOME": str(self.folder)}
         common: dict[str, object] = {"env": environment, "cwd": "/"}
@@ -186,12 +198,10 @@ class LocalPostgres:
         while time.monotonic() < end:
             if self._server.poll() is not None:
                 break
-            try:
-                psycopg.connect(self.conninfo()).close()
-            except psycopg.OperationalError:
-                time.sleep(0.05)
-            else:
+            asked = [self.binaries / "pg_isready", "-q", "-h", self.sockets, "-d", SUPERUSER, "-U", SUPERUSER]
+            if subprocess.run(asked, check=False).returncode == 0:
                 return
+            time.sleep(0.05)
         self.stop()
         lines = self.log.read_text(errors="replace").strip().splitlines()[-5:]
         raise LocalPostgresError("PostgreSQL doesn't start. The end of its log:\n" + "\n".join(lines))

@@ -14,41 +14,51 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import IO
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
-
-import flask_migrate
-from flask import Flask
+from dotenv import dotenv_values
 from local_postgres import LocalPostgres, LocalPostgresError, die_with_parent
-from pydantic import Field, SecretStr
-from sqlalchemy import select
-
-import chatbot
-from chatbot.config import ENV_FILES, FromEnvironment, exit_with, load_config, read_environment_as
-from chatbot.content_file import load_sample
-from chatbot.db import db
-from chatbot.errors import ChatbotError, ConfigError
-from chatbot.models import Instance
-from chatbot.settings import save_setting
 
 ROOT = Path(__file__).resolve().parent.parent
-LOCAL_FILE, OWN_FILE = ENV_FILES
-VAR = LOCAL_FILE.parent
+VAR = Path(os.environ["VAR_DIR"])
+LOCAL_FILE = VAR / "local.env"
 DATABASE = "mostrador"
 READY_WITHIN_S = 90
 STOP_WITHIN_S = 60
 
 
-class Facts(FromEnvironment, env_file=OWN_FILE):
-    """What somebody has set, without what the last run left in var/local.env."""
+@dataclass(frozen=True)
+class Facts:
+    """What somebody has set (environment, NAME_FILE, .env), without what the last run left in var/local.env."""
 
-    database_url: str = ""
-    secret_key: SecretStr = SecretStr("")
-    host: str = "127.0.0.1"
-    port: int = Field(default=8000, ge=1, le=65_535)
+    database_url: str
+    secret_key: str
+    host: str
+    port: int
+
+
+class WrongSetting(Exception):
+    """Its text starts with the variable."""
+
+
+def read_facts() -> Facts:
+    """The same order as chatbot/config.py, which isn't imported here: 100 MB that this process would keep."""
+    written = dotenv_values(os.environ.get("ENV_FILE") or ".env", interpolate=False)
+
+    def read(name: str, default: str = "") -> str:
+        path = os.environ.get(f"{name}_FILE")
+        return os.environ.get(name) or (Path(path).read_text().strip() if path else written.get(name)) or default
+
+    port = read("PORT", "8000")
+    if not port.isdecimal() or not 1 <= int(port) <= 65_535:
+        raise WrongSetting(f"PORT: {port!r} isn't a number from 1 to 65535")
+    try:
+        return Facts(read("DATABASE_URL"), read("SECRET_KEY"), read("HOST", "127.0.0.1"), int(port))
+    except OSError as e:
+        raise WrongSetting(f"DATABASE_URL_FILE or SECRET_KEY_FILE: can't read {e.filename}: {e.strerror}") from None
 
 
 class Stopped(BaseException):
@@ -60,16 +70,16 @@ def main() -> int:
         signal.signal(number, _stop)
     started = time.monotonic()
     try:
-        facts = read_environment_as(Facts)
-        check_port(facts)
         os.chdir(ROOT)
+        facts = read_facts()
+        check_port(facts)
         with local_postgres(facts) as url:
             write_local_file(facts, url)
-            prepare()
-            return run(facts, started)
-    except ConfigError as e:
-        exit_with(e)
-    except (LocalPostgresError, ChatbotError) as e:
+            return prepare() or run(facts, started)
+    except WrongSetting as e:
+        say(str(e), sys.stderr)
+        return 2
+    except LocalPostgresError as e:
         say(f"scripts/run: {e}", sys.stderr)
         return 1
     except Stopped:
@@ -78,7 +88,7 @@ def main() -> int:
 
 
 def check_port(facts: Facts) -> None:
-    """Before anything slow. Raises ConfigError."""
+    """Before anything slow."""
     try:
         family, kind, _, _, address = socket.getaddrinfo(facts.host, facts.port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind) as probe:
@@ -87,9 +97,9 @@ def check_port(facts: Facts) -> None:
     except OSError as e:
         if e.errno == errno.EADDRINUSE:
             other = f"another program listens on {facts.host}:{facts.port}. Choose a free one: PORT=8001 scripts/run"
-            raise ConfigError("PORT", other) from None
-        where = "PORT" if e.errno == errno.EACCES else "HOST"
-        raise ConfigError(where, f"can't listen on {facts.host}:{facts.port}: {e.strerror}") from None
+            raise WrongSetting(f"PORT: {other}") from None
+        name = "PORT" if e.errno == errno.EACCES else "HOST"
+        raise WrongSetting(f"{name}: can't listen on {facts.host}:{facts.port}: {e.strerror}") from None
 
 
 @contextmanager
@@ -107,7 +117,7 @@ def local_postgres(facts: Facts) -> Iterator[str]:
         server.create_database(DATABASE)
         yield server.url(DATABASE)
     finally:
-        server.stop()
+        server.close()
 
 
 def write_local_file(facts: Facts, url: str) -> None:
@@ -137,26 +147,9 @@ def write_private(path: Path, text: str) -> None:
     partial.replace(path)
 
 
-def prepare() -> None:
-    """Migrates, loads the sample shop into a new database, and makes every check of a start. Raises ConfigError."""
-    app = chatbot.create_app(load_config())
-    with app.app_context():
-        chatbot.check_reachable(app)
-        say("Migrating ...")
-        flask_migrate.upgrade()
-        chatbot.boot(app)
-        load_sample_once(app)
-        db.engine.dispose()
-
-
-def load_sample_once(app: Flask) -> None:
-    """A sample that was changed, or taken away, is never loaded again."""
-    if app.config["CONFIG"].environment == "production":
-        return
-    with db.engine.begin() as connection:
-        if connection.scalar(select(Instance.live_release_id)) is None and load_sample(connection) is not None:
-            save_setting(connection, app.config["CONFIG"], "mode", "live")
-            say("Loaded the sample shop, in mode live")
+def prepare() -> int:
+    """Exit code of scripts/prepare.py. A process of its own: what it imports would stay in this one until the end."""
+    return subprocess.run([sys.executable, ROOT / "scripts/prepare.py"], check=False).returncode
 
 
 def run(facts: Facts, started: float) -> int:

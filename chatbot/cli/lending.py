@@ -27,18 +27,22 @@ MARKER = "simulate"
 def lend_settings(engine: Engine, config: Config, values: Mapping[str, Any], control_url: str) -> Iterator[None]:
     """Sets the given settings and takes them back at the end. Raises ConfigError where one is set already."""
     with engine.begin() as connection:
-        give_back(connection, config)
-        check_unset(connection, values)
-        digests = {}
-        for name, value in values.items():
-            save_setting(connection, config, name, str(value))
-            digests[name] = _digest(load_settings(connection, config), name)
-        connection.execute(insert(Setting).values(key=MARKER, value={"control_url": control_url, "digests": digests}))
+        lend(connection, config, values, control_url)
     try:
         yield
     finally:
         with engine.begin() as connection:
             give_back(connection, config, is_ours=True)
+
+
+def lend(connection: Connection, config: Config, values: Mapping[str, Any], control_url: str) -> None:
+    give_back(connection, config)
+    check_unset(connection, values)
+    digests = {}
+    for name, value in values.items():
+        save_setting(connection, config, name, str(value))
+        digests[name] = _digest(load_settings(connection, config), name)
+    connection.execute(insert(Setting).values(key=MARKER, value={"control_url": control_url, "digests": digests}))
 
 
 def give_back(connection: Connection, config: Config, *, is_ours: bool = False) -> None:

@@ -37,7 +37,7 @@ BETWEEN_QUICK_S = 0.4
 GOOD = {"answered", "handed_off", "suggested", "watched", "with_people"}
 # (customer, browser's language, steps of messages written in one go)
 SCRIPT = (
-    ("Lucía", "es", (("hola",), ("¿Hacéis envíos a Canarias?",), ("perdona", "una cosa más", "¿cómo devuelvo un pedido?"))),
+    ("Lucía", "es", (("hola",), ("¿Hacéis envíos a Canarias?",), ("perdona", "otra cosa", "¿puedo pagar con Bizum?"))),
     ("Emily", "en", (("Which payment methods do you accept?",),)),
     ("Jon", "es", (("quiero hablar con una persona",),)),
 )
@@ -107,14 +107,17 @@ def simulate(texts: tuple[str, ...], url: str | None, timeout_s: float, as_json:
             wait_until_accepted(pretend, server)
             if not as_json:
                 introduce(pretend, server, config)
-            run(talks, pretend, timeout_s, is_shown=not as_json)
-        clear_unfinished(talks)
+            try:
+                run(talks, pretend, timeout_s, is_shown=not as_json)
+            finally:
+                clear_unfinished(talks)
         is_good = all(s.outcome in GOOD for talk in talks for s in talk.steps)
         if as_json:
             print_json({"ok": is_good, "server": server, "conversations": [talk_as_json(t, pretend) for t in talks]})
     if not is_good:
-        if not as_json:
-            click.echo("Not everything had its outcome in time. Is the worker running? `scripts/run` starts both.", err=True)
+        is_waiting = any(s.outcome == "waiting" for talk in talks for s in talk.steps)
+        why = "Is the worker running? scripts/run starts both." if is_waiting else "See the outcomes above."
+        click.echo(f"Not everything was answered or handed off. {why}", err=True)
         raise click.exceptions.Exit(1)
 
 
@@ -126,7 +129,9 @@ def check_server(server: str) -> None:
     except urllib.error.HTTPError as e:
         raise ConfigError("server", f"{server} answers {e.code} to /health/ready; see its log") from None
     except (OSError, ValueError) as e:
-        raise ConfigError("server", f"nothing answers at {server} ({e}). Start scripts/run first, or give --url.") from None
+        raise ConfigError(
+            "server", f"nothing answers at {server} ({getattr(e, 'reason', e)}). Start scripts/run first, or give --url."
+        ) from None
 
 
 def make_talks(texts: tuple[str, ...]) -> list[Talk]:
@@ -189,7 +194,7 @@ def run(talks: list[Talk], pretend: PretendChatwoot, timeout_s: float, *, is_sho
                 continue
             if not step.ids:
                 write_step(talk, step, pretend)
-            elif follow(step, talk, pretend) or time.time() - step.sent_t > timeout_s:
+            elif follow(step, talk, pretend) or pretend.history.now() - step.sent_t > timeout_s:
                 step.seconds = round(pretend.history.now() - step.sent_t, 1)
                 step.end_seq = pretend.history.seq
                 if is_shown:
@@ -306,8 +311,8 @@ def explain(turn: dict[str, Any]) -> list[str]:
     trace = turn.get("trace") or {}
     lines = []
     for look in trace.get("looks", []):
-        saw = ", ".join(f"{k} {v}" for k, v in look.get("saw", {}).items())
-        reason = " ".join(filter(None, [look.get("why"), f"({saw[:120]})" if saw else ""]))
+        saw = "; ".join(f"{name} {show_seen(value)}" for name, value in look.get("saw", {}).items())
+        reason = " ".join(filter(None, [look.get("why"), f"({saw})" if saw else ""]))
         lines.append(f"{look['responder']} {look['outcome']}{f': {reason}' if reason else ''}, {look.get('ms', 0):.0f} ms")
     if trace.get("language"):
         lines.append(f"language {trace['language']} by {trace.get('language_by') or 'default'}")
@@ -316,6 +321,14 @@ def explain(turn: dict[str, Any]) -> list[str]:
     if turn.get("handoff_reason"):
         lines.append(f"handed off: {turn['handoff_reason']}")
     return lines
+
+
+def show_seen(value: Any) -> str:
+    """Ids and scores in short: [["a", 0.91], ["b", 0.4]] as "a 0.91, b 0.4", the first four."""
+    if not isinstance(value, list):
+        return str(value)
+    shown = [" ".join(str(v) for v in item if v != "") if isinstance(item, list) else str(item) for item in value[:4]]
+    return ", ".join([*shown, "..."] if len(value) > 4 else shown)
 
 
 def talk_as_json(talk: Talk, pretend: PretendChatwoot) -> dict[str, Any]:

@@ -39,7 +39,7 @@ VERB_LIKE, NOUN_LIKE, ELSEWHERE, LAST = 0.4, 1.0, 0.3, 0.3
 LEAST_PHRASINGS = 3
 WITHOUT_ESSENTIAL = 0.7
 CANDIDATES = 5
-INDEXES_KEPT = 4
+INDEXES_KEPT = 2
 
 
 def _list(words: str) -> frozenset[str]:
@@ -52,6 +52,8 @@ NOUN_AHEAD = _list(
     to from with for in on about of
     """
 )
+OBJECT_AHEAD = _list("a al en con para desde sin to with for from in at")
+ARTICLES = _list("el la los las un una mi tu su the an my your our")
 ASKING = _list(
     """
     hablame hablamos cuentame explicame explica describe define ensename muestrame necesito conseguir consigo encontrar
@@ -192,6 +194,8 @@ class FaqIndex:
             return "no_content"
         if self._has_other_number(number, asked):
             return "number"
+        if self._has_other_object(number, asked):
+            return "other_object"
         return "negation" if all(phrasing.is_negated != asked.is_negated for phrasing in own) else ""
 
     def _is_half(self, asked: Asked, own: Sequence[Asked]) -> bool:
@@ -207,6 +211,15 @@ class FaqIndex:
         return any(
             word.isdigit() and word not in self.roots[number].stems and (has_numbers or len(word) < 4) for word in asked.words
         )
+
+    def _has_other_object(self, number: int, asked: Asked) -> bool:
+        """A word after "a", "con", "to" and the like that the entry doesn't have: where to, with what, for whom."""
+        after = False
+        for word in asked.words:
+            if after and word in asked.content and not self.roots[number].has(word):
+                return True
+            after = word in OBJECT_AHEAD or (after and word in ARTICLES)
+        return False
 
     def _weigh_unexplained(self, number: int, asked: Asked) -> float:
         """The share (0 to 1) of the question's content that the entry says nothing of.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from array import array
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
@@ -13,6 +14,20 @@ Group = tuple[int, Language]
 Counts = Mapping[str, float]
 # each of four similarities: by characters and by stems, of the nearest phrasing and of an entry's phrasings together
 WEIGHT = 0.25
+# where a feature occurs and its weight there: arrays, because pairs of objects take ten times the memory
+Postings = tuple["array[int]", "array[float]"]
+
+
+def _make_postings() -> Postings:
+    return array("I"), array("f")
+
+
+def _post(postings: Postings, number: int, weight: float) -> None:
+    postings[0].append(number)
+    postings[1].append(weight)
+
+
+NOWHERE = _make_postings()
 
 
 class Space:
@@ -26,17 +41,18 @@ class Space:
         self.idf = {feature: math.log((1 + len(phrasings)) / (1 + times)) + 1 for feature, times in seen.items()}
         self.unknown = math.log(1 + len(phrasings)) + 1
         self.owners = [group for group, _ in phrasings]
-        self.nearest: dict[str, list[tuple[int, float]]] = defaultdict(list)
-        self.together: dict[str, list[tuple[Group, float]]] = defaultdict(list)
+        self.groups = list(dict.fromkeys(self.owners))
+        self.nearest: dict[str, Postings] = defaultdict(_make_postings)
+        self.together: dict[str, Postings] = defaultdict(_make_postings)
         sums: dict[Group, dict[str, float]] = defaultdict(lambda: defaultdict(float))
         for number, (group, counts) in enumerate(phrasings):
             for feature, weight in self.weigh(counts).items():
-                self.nearest[feature].append((number, weight))
+                _post(self.nearest[feature], number, weight)
                 sums[group][feature] += weight
-        for group, total in sums.items():
-            norm = math.sqrt(sum(weight * weight for weight in total.values()))
-            for feature, weight in total.items():
-                self.together[feature].append((group, weight / norm))
+        for number, group in enumerate(self.groups):
+            norm = math.sqrt(sum(weight * weight for weight in sums[group].values())) or 1.0
+            for feature, weight in sums[group].items():
+                _post(self.together[feature], number, weight / norm)
 
     def weigh(self, counts: Counts) -> dict[str, float]:
         """The tf-idf vector of length 1."""
@@ -51,10 +67,10 @@ class Space:
         """Add each group's similarity: half by its nearest phrasing, half by all of them together."""
         single: dict[int, float] = defaultdict(float)
         for feature, weight in self.weigh(counts).items():
-            for number, other in self.nearest.get(feature, ()):
+            for number, other in zip(*self.nearest.get(feature, NOWHERE), strict=True):
                 single[number] += weight * other
-            for group, other in self.together.get(feature, ()):
-                scores[group] += WEIGHT * weight * other
+            for number, other in zip(*self.together.get(feature, NOWHERE), strict=True):
+                scores[self.groups[number]] += WEIGHT * weight * other
         best: dict[Group, float] = defaultdict(float)
         for number, similarity in single.items():
             best[self.owners[number]] = max(best[self.owners[number]], similarity)

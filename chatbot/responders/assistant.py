@@ -16,7 +16,7 @@ import regex
 from pydantic import BaseModel, Field, model_validator
 
 from chatbot.content import Assistant
-from chatbot.knowledge.grounding import drop_unknown_links, find_promise, find_unknown_numbers, strip_images
+from chatbot.knowledge.grounding import drop_unknown_links, find_links, find_promise, find_unknown_numbers, strip_images
 from chatbot.knowledge.search import Passage, find_passages
 from chatbot.llm import Means, ask
 from chatbot.privacy import Vault, has_placeholder
@@ -98,6 +98,12 @@ class Given:
         yield self.persona.instructions
         for passage in self.passages:
             yield f"{passage.heading}\n{passage.text}\n{passage.url or ''}"
+
+    @property
+    def links(self) -> Iterator[str]:
+        """Where links and addresses may come from: the sources, and the customer's own mail address."""
+        yield from self.sources
+        yield " ".join(link for link in find_links(self.turn.text) if "@" in link)
 
     @property
     def everything(self) -> Iterator[str]:
@@ -220,7 +226,7 @@ def judge(given: Given, proposal: Proposal, look: Look) -> Reply | None:
 
 def _clean(given: Given, text: str) -> str:
     text = regex.sub(r"[ \t]*" + LABEL.pattern, "", strip_images(text), flags=regex.IGNORECASE)
-    return drop_unknown_links(text, given.sources)
+    return drop_unknown_links(text, given.links)
 
 
 def _find_fault(given: Given, proposal: Proposal, text: str, used: tuple[str, ...]) -> str:

@@ -42,7 +42,7 @@ def respond(turn: TurnInput, look: Look) -> Reply | None:
     entries = [entry for entry in turn.content.canned if not entry.inboxes or turn.inbox.chatwoot_id in entry.inboxes]
     for trigger, fired in _fire(turn, entries, look):
         if fired:
-            look.outcome, look.why = "replied", trigger
+            look.why = trigger
             look.noted(entry=fired.key)
             return _reply(fired, turn)
     look.passed("no_match", entries=len(entries))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from chatbot.channel_text import split_sentences
 from chatbot.content import Content, FaqEntry
 from chatbot.knowledge.faq import FaqIndex, Match, get_index
 from chatbot.language import read_courtesies
@@ -13,39 +14,55 @@ from chatbot.text import split_words
 from chatbot.texts import get_text
 from chatbot.trace import Look
 
+LONGEST_READ = 2_000
 MOST_ANSWERS = 3
 MOST_CHOICES = 3
 
 
 def respond(turn: TurnInput, look: Look) -> Reply | None:
-    """One answer to the whole text; else one for each message that asks something; else one for the last message.
+    """One answer to the whole text, or to each of its questions, or to the last message.
 
-    Messages are answered one by one only where all of them are clear, so that no question is passed over in silence.
+    Several questions are answered only where all of them are clear, so that none is passed over in silence.
     """
     if not turn.content.faq or not turn.text.strip():
         look.passed("no_entries" if turn.text.strip() else "no_text")
         return None
     index = get_index(turn.content.faq)
+    asking = [message.text for message in turn.messages if _says_something(message.text)]
+    questions = [
+        piece for text in asking for piece in split_sentences(text[:LONGEST_READ]) if "?" in piece and _says_something(piece)
+    ]
+    if len(questions) > 1:
+        return _answer_each(index, questions, turn, look)
     whole = _match(index, turn.text, turn)
     if whole.kind != "none":
         return _reply(whole, turn, look, "whole")
-    asking = [message.text for message in turn.messages if read_courtesies(split_words(message.text[:500]))[1]]
-    if len(asking) > 1 and (reply := _answer_each(index, asking, turn, look)):
+    if len(asking) > 1 and (reply := _answer_last(index, asking, turn, look)):
         return reply
     look.passed(whole.why, candidates=_list_candidates(whole))
     return None
 
 
-def _answer_each(index: FaqIndex, asking: Sequence[str], turn: TurnInput, look: Look) -> Reply | None:
-    matches = [_match(index, text, turn) for text in asking]
-    if len(matches) <= MOST_ANSWERS and all(match.kind == "answered" for match in matches):
-        look.noted(matched="each")
-        entries = {match.candidates[0].entry.key: match.candidates[0].entry for match in matches}
-        return _answer(list(entries.values()), turn, look, matches)
-    # what came before the last message may be a lead-in ("tengo una duda"), but not another question
-    if matches[-1].kind != "none" and not any("?" in text for text in asking[:-1]):
-        return _reply(matches[-1], turn, look, "last")
-    return None
+def _says_something(text: str) -> bool:
+    return bool(read_courtesies(split_words(text[:LONGEST_READ]))[1])
+
+
+def _answer_each(index: FaqIndex, questions: Sequence[str], turn: TurnInput, look: Look) -> Reply | None:
+    matches = [_match(index, question, turn) for question in questions[:MOST_ANSWERS]]
+    if len(questions) > MOST_ANSWERS or any(match.kind != "answered" for match in matches):
+        look.passed("several_questions", candidates=[found for match in matches for found in _list_candidates(match)])
+        return None
+    look.noted(matched="each")
+    entries = {match.candidates[0].entry.key: match.candidates[0].entry for match in matches}
+    return _answer(list(entries.values()), turn, look, matches)
+
+
+def _answer_last(index: FaqIndex, asking: Sequence[str], turn: TurnInput, look: Look) -> Reply | None:
+    """What came before may be a lead-in ("tengo una duda"), but not another question."""
+    last = _match(index, asking[-1], turn)
+    if last.kind == "none" or any("?" in text for text in asking[:-1]):
+        return None
+    return _reply(last, turn, look, "last")
 
 
 def _match(index: FaqIndex, text: str, turn: TurnInput) -> Match:
@@ -60,7 +77,7 @@ def _reply(match: Match, turn: TurnInput, look: Look, matched: str) -> Reply:
 
 
 def _answer(entries: Sequence[FaqEntry], turn: TurnInput, look: Look, matches: Sequence[Match]) -> Reply:
-    look.outcome, look.why = "replied", matches[0].why
+    look.why = matches[0].why
     look.noted(candidates=[found for match in matches for found in _list_candidates(match)])
     texts = [pick_text(entry.answers, turn.language, turn.content) for entry in entries]
     passing = [entry.key for entry in entries if entry.handoff]
@@ -74,7 +91,7 @@ def _answer(entries: Sequence[FaqEntry], turn: TurnInput, look: Look, matches: S
 
 
 def _ask_which(match: Match, turn: TurnInput, look: Look) -> Reply:
-    look.outcome, look.why = "replied", "which"
+    look.why = "which"
     look.noted(candidates=_list_candidates(match))
     near = [candidate.entry for candidate in match.candidates[: min(match.near, MOST_CHOICES)]]
     titles = [_name(entry, turn.language, turn.content) for entry in near]

@@ -25,7 +25,9 @@ def test_a_clear_sentence_wins_over_what_is_known(text: str, language: Language)
     assert decide_language(text, conversation=known, contact=known) == (language, "detector")
 
 
-@pytest.mark.parametrize("text", ["hello", "ok", "order 1234", "", "🎉🎉", "مرحبا كيف حالك اليوم يا صديقي", "https://a.es/the-order"])
+@pytest.mark.parametrize(
+    "text", ["hello", "ok", "order 1234", "", "🎉🎉", "مرحبا كيف حالك اليوم يا صديقي", "https://a.es/the-order"]
+)
 def test_a_short_or_foreign_text_stays_with_the_conversation(text: str) -> None:
     assert decide_language(text, conversation="es", contact="en") == ("es", "conversation")
     assert decide_language(text, contact="es") == ("es", "contact")
@@ -33,7 +35,15 @@ def test_a_short_or_foreign_text_stays_with_the_conversation(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "language"),
-    [("hola", "es"), ("Holaaaa!!", "es"), ("hi", "en"), ("buenas tardes", "es"), ("thanks", "en"), ("ok gracias", "es"), ("bye", "en")],
+    [
+        ("hola", "es"),
+        ("Holaaaa!!", "es"),
+        ("hi", "en"),
+        ("buenas tardes", "es"),
+        ("thanks", "en"),
+        ("ok gracias", "es"),
+        ("bye", "en"),
+    ],
 )
 def test_courtesies_decide_where_nothing_is_known(text: str, language: Language) -> None:
     assert decide_language(text, default="en" if language == "es" else "es") == (language, "greeting")
@@ -61,6 +71,6 @@ def test_courtesies_are_read_longest_first() -> None:
 
 @pytest.mark.parametrize("text", ["a" * 100_000, "hola " * 30_000, "\u0301" * 100_000, "@" * 100_000, "http://" * 15_000])
 def test_hostile_texts_are_decided_fast(text: str) -> None:
-    start = time.monotonic()
+    start = time.process_time()
     decide_language(text)
-    assert time.monotonic() - start < 2
+    assert time.process_time() - start < 2

@@ -139,7 +139,9 @@ def test_plain_channels_get_plain_text(channel: str) -> None:
 @pytest.mark.parametrize("channel", ["Channel::WebWidget", EMAIL, "Channel::Api"])
 def test_where_chatwoot_renders_the_source_stays_but_for_images(channel: str) -> None:
     (part,) = fit_text(MARKDOWN, channel)
-    assert part.text == MARKDOWN.replace("![camión](https://x.es/c.png)", "camión").replace("<https://a.es/b>", "<https://a.es/b>")
+    assert part.text == MARKDOWN.replace("![camión](https://x.es/c.png)", "camión").replace(
+        "<https://a.es/b>", "<https://a.es/b>"
+    )
 
 
 def test_a_table_becomes_lines() -> None:
@@ -192,17 +194,19 @@ SAMPLES = [
 @pytest.mark.parametrize("text", SAMPLES, ids=lambda text: repr(text[:6]))
 @pytest.mark.parametrize("channel", [WHATSAPP, EMAIL, SMS])
 def test_hostile_texts_are_fitted_fast(text: str, channel: str) -> None:
-    start = time.monotonic()
+    start = time.process_time()
     for part in fit_text(text, channel, responder="assistant"):
         assert part.text.strip()
         assert len(part.text) <= CHANNELS[channel].max_chars
         assert not LIQUID.search(part.text)
         part.text.encode("utf-8")
-    assert time.monotonic() - start < 2
+    assert time.process_time() - start < 2
 
 
 anything = st.text(st.characters(blacklist_categories=[]), max_size=600) | st.text("ab .!{}%[]()*_`-\n#>|", max_size=600)
-words = st.lists(st.sampled_from(["hola", "año.", "Sr.", "3,50", "https://a.es/b?c=d", "¿Qué?", "(sí)", "Fin.", "ok,"]), max_size=120)
+words = st.lists(
+    st.sampled_from(["hola", "año.", "Sr.", "3,50", "https://a.es/b?c=d", "¿Qué?", "(sí)", "Fin.", "ok,"]), max_size=120
+)
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])

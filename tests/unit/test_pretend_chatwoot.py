@@ -1,52 +1,23 @@
-"""The pretend Chatwoot behaves as Chatwoot 4.15 does, and fails as ordered."""
+"""The pretend Chatwoot behaves as Chatwoot 4.15 does: its webhooks, its API, its people."""
 
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import ROOT
+from standins.bot import Bot, call, say, settle, standing_bot
 
-from chatbot.pretend import Fault, PretendChatwoot, Remote, read_history
-from chatbot.pretend.faults import FaultPlan
+from chatbot.pretend import PretendChatwoot
 from chatbot.pretend.hooks import sign
-from chatbot.pretend.wire import Answer, HttpServer, Request
-
-
-class Bot:
-    """Stands where our bot is: keeps the webhooks that came and answers as told."""
-
-    def __init__(self) -> None:
-        self.requests: list[Request] = []
-        self.statuses: list[int] = []
-        self.server = HttpServer(self._take)
-        self.server.listen()
-        self.url = self.server.url + "/webhooks/chatwoot"
-
-    def _take(self, request: Request) -> Answer:
-        self.requests.append(request)
-        return Answer(self.statuses.pop(0) if self.statuses else 200, {})
-
-    @property
-    def bodies(self) -> list[dict[str, Any]]:
-        return [r.json() for r in self.requests]
-
-    def events(self) -> list[str]:
-        return [b["event"] for b in self.bodies]
 
 
 @pytest.fixture
 def bot() -> Iterator[Bot]:
-    made = Bot()
-    yield made
-    made.server.close_listener()
+    with standing_bot() as bot:
+        yield bot
 
 
 @pytest.fixture
@@ -65,28 +36,6 @@ def make(bot: Bot) -> Iterator[Callable[..., PretendChatwoot]]:
 @pytest.fixture
 def pretend(make: Callable[..., PretendChatwoot]) -> PretendChatwoot:
     return make()
-
-
-def call(pretend: PretendChatwoot, method: str, path: str, body: Any = None, token: str | None = None) -> tuple[int, Any]:
-    base = "" if path.startswith("/api") else "/api/v1/accounts/1"
-    headers = {"Api-Access-Token": pretend.bot.token if token is None else token, "Content-Type": "application/json"}
-    sent = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(pretend.url + base + path, sent, headers, method=method)
-    try:
-        with urllib.request.urlopen(request, timeout=5) as answer:
-            text = answer.read()
-            return answer.status, json.loads(text) if text else None
-    except urllib.error.HTTPError as e:
-        return e.code, json.loads(e.read() or b"null")
-
-
-def say(pretend: PretendChatwoot, conversation: int, mark: str = "1-1001-1", **more: Any) -> tuple[int, Any]:
-    body = {"content": "Sí, enviamos.", "content_attributes": {"mostrador": mark}, **more}
-    return call(pretend, "POST", f"/conversations/{conversation}/messages", body)
-
-
-def settle(pretend: PretendChatwoot) -> None:
-    assert pretend.wait_until(lambda: pretend.hooks.waiting == 0, 5)
 
 
 # --- webhooks --------------------------------------------------------------------------------------------------------
@@ -113,7 +62,7 @@ def test_before_4_13_a_bots_webhooks_are_unsigned_and_fewer(make: Callable[..., 
     settle(pretend)
     assert "x-chatwoot-signature" not in bot.requests[0].headers
     assert sorted(bot.events()) == ["conversation_opened", "message_created"]
-    assert "account" not in bot.bodies[0]["conversation"]
+    assert "account" not in bot.newest("message_created")["conversation"]
 
 
 def test_the_bots_own_post_comes_back_as_a_webhook(pretend: PretendChatwoot, bot: Bot) -> None:
@@ -129,6 +78,7 @@ def test_the_bots_own_post_comes_back_as_a_webhook(pretend: PretendChatwoot, bot
 
 def test_a_status_change_brings_three_deliveries(pretend: PretendChatwoot, bot: Bot) -> None:
     number = pretend.customer("hola")["conversation"]
+    settle(pretend)
     status, answer = call(pretend, "POST", f"/conversations/{number}/toggle_status", {"status": "open"})
     settle(pretend)
     assert (status, answer["payload"]["current_status"], answer["payload"]["success"]) == (200, "open", None)
@@ -183,6 +133,47 @@ def test_an_account_may_keep_conversations_pending(make: Callable[..., PretendCh
     number = pretend.customer("hola")["conversation"]
     settle(pretend)
     assert pretend.status(number) == "pending"
+
+
+FREE = {"additional_attributes", "content_attributes", "custom_attributes", "changed_attributes"}
+
+
+def keys_of(value: Any, path: str = "") -> set[str]:
+    """Every key's path, but those below keys whose content is anybody's."""
+    if isinstance(value, list):
+        return set().union(*(keys_of(v, path + "[]") for v in value))
+    if not isinstance(value, dict):
+        return set()
+    own = {f"{path}.{k}" for k in value}
+    return own.union(*(keys_of(v, f"{path}.{k}") for k, v in value.items() if k not in FREE))
+
+
+def test_its_webhooks_have_the_very_keys_of_chatwoots(pretend: PretendChatwoot, bot: Bot) -> None:
+    folder = ROOT.parent / "shared" / "payloads"
+    if not folder.exists():
+        pytest.skip("compares with ../shared/payloads, which isn't here")
+    number = pretend.customer("hola")["conversation"]
+    _, reply = say(pretend, number)
+    note = pretend.note(number, "ojo")
+    settle(pretend)
+    pretend.set_status(number, "open")
+    settle(pretend)
+    built = {
+        "answer-incoming-text": next(b for b in bot.bodies if b["id"] == 1001),
+        "ignore-own-reply-echo": next(b for b in bot.bodies if b["id"] == reply["id"]),
+        "ignore-private-note": next(b for b in bot.bodies if b["id"] == note),
+        "state-conversation-opened": bot.newest("conversation_opened"),
+        "state-conversation-status-changed": bot.newest("conversation_status_changed"),
+        "state-conversation-updated-status": bot.newest("conversation_updated"),
+    }
+    for name, body in built.items():
+        theirs = json.loads((folder / f"{name}.json").read_text())
+        assert strip_sender(keys_of(body)) == strip_sender(keys_of(theirs)), name
+
+
+def strip_sender(keys: set[str]) -> set[str]:
+    """Whose the newest message is differs between the cases, and with it the sender's keys."""
+    return {k for k in keys if ".messages[].sender." not in k}
 
 
 # --- API -------------------------------------------------------------------------------------------------------------
@@ -331,16 +322,16 @@ def test_presses_deletions_and_failures_come_as_updates(pretend: PretendChatwoot
     _, asked = say(pretend, number, content_type="input_select", content_attributes=attributes)
     pretend.press(asked["id"], "return")
     settle(pretend)
-    pressed = bot.bodies[-1]
-    assert pressed["event"] == "message_updated"
+    pressed = bot.newest("message_updated")
     assert pressed["content_attributes"]["submitted_values"] == [{"title": "Devolución", "value": "return"}]
     pretend.set_message_status(asked["id"], "failed", "24 h are over")
     settle(pretend)
-    assert bot.bodies[-1]["content_attributes"]["external_error"] == "24 h are over"
-    assert bot.bodies[-1]["conversation"]["messages"][0]["status"] == "failed"
+    failed = bot.newest("message_updated")
+    assert failed["content_attributes"]["external_error"] == "24 h are over"
+    assert failed["conversation"]["messages"][0]["status"] == "failed"
     pretend.delete_message(asked["id"])
     settle(pretend)
-    assert bot.bodies[-1]["content_attributes"] == {"deleted": True}
+    assert bot.newest("message_updated")["content_attributes"] == {"deleted": True}
 
 
 def test_a_private_note_is_not_the_conversations_newest_message(pretend: PretendChatwoot, bot: Bot) -> None:
@@ -360,135 +351,3 @@ def test_templates_and_paired_phones_have_no_sender(pretend: PretendChatwoot, bo
     template = next(b for b in bot.bodies if b["message_type"] == "template")
     assert template["sender"] is None
     assert [line["by"] for line in pretend.history.acts("human_message")] == ["human:phone"]
-
-
-# --- faults ----------------------------------------------------------------------------------------------------------
-
-
-def test_failing_before_stores_nothing_and_failing_after_does(pretend: PretendChatwoot) -> None:
-    number = pretend.customer("hola")["conversation"]
-    pretend.fault("post_message", "status", times=1, status=500)
-    pretend.fault("post_message", "status_after", times=1, status=422)
-    assert (say(pretend, number, "1-1-1")[0], pretend.replies(number)) == (500, [])
-    assert (say(pretend, number, "1-1-2")[0], [m.mark for m in pretend.replies(number)]) == (422, ["1-1-2"])
-    assert say(pretend, number, "1-1-3")[0] == 200
-
-
-@pytest.mark.parametrize(("kind", "stored"), [("refuse", 0), ("reset", 1), ("hang", 0), ("late", 1)])
-def test_a_call_may_end_without_an_answer(pretend: PretendChatwoot, kind: str, stored: int) -> None:
-    number = pretend.customer("hola")["conversation"]
-    pretend.fault("post_message", kind, times=1, delay_s=0.1)
-    with pytest.raises(OSError):  # noqa: PT011  closed, reset: each is one
-        say(pretend, number)
-    assert len(pretend.replies(number)) == stored
-    acts = [line["act"] for line in pretend.history.acts("post_received", "fault", "post_stored", "post_answered")]
-    assert acts == ["post_received", "fault", *["post_stored"] * stored, "post_answered"]
-
-
-def test_a_late_post_is_stored_after_the_caller_has_gone(pretend: PretendChatwoot) -> None:
-    number = pretend.customer("hola")["conversation"]
-    pretend.fault("post_message", "late", times=1, delay_s=0.4)
-    request = urllib.request.Request(
-        f"{pretend.url}/api/v1/accounts/1/conversations/{number}/messages",
-        b'{"content": "x", "content_attributes": {"mostrador": "1-1-1"}}',
-        {"Api-Access-Token": pretend.bot.token},
-    )
-    with pytest.raises(OSError):  # noqa: PT011  a time-out
-        urllib.request.urlopen(request, timeout=0.1)
-    assert pretend.replies(number) == []
-    assert pretend.wait_until(lambda: len(pretend.replies(number)) == 1, 2)
-
-
-def test_a_stale_read_shows_the_state_of_a_moment_ago(pretend: PretendChatwoot) -> None:
-    number = pretend.customer("hola")["conversation"]
-    time.sleep(0.15)
-    pretend.take_over(number)
-    pretend.fault("get_conversation", "stale", times=1, age_s=0.1)
-    _, stale = call(pretend, "GET", f"/conversations/{number}")
-    _, fresh = call(pretend, "GET", f"/conversations/{number}")
-    assert (stale["status"], stale["meta"]["assignee"]) == ("pending", None)
-    assert fresh["status"] == "open"
-    assert ["seen_t" in line for line in pretend.history.acts("look_answered")] == [True, False]
-
-
-def test_down_refuses_connections_while_the_control_api_stays(pretend: PretendChatwoot) -> None:
-    remote = Remote(pretend.control_url)
-    remote.act("down")
-    with pytest.raises(urllib.error.URLError, match="refused"):
-        call(pretend, "GET", "/conversations/0")
-    remote.act("up")
-    assert call(pretend, "GET", "/conversations/0")[0] == 404
-
-
-def test_webhooks_are_dropped_doubled_and_delayed_as_ordered(pretend: PretendChatwoot, bot: Bot) -> None:
-    pretend.fault("webhook", "drop", times=1, event="message_created")
-    number = pretend.customer("1")["conversation"]
-    pretend.fault("webhook", "duplicate", times=1, copies=2)
-    pretend.customer("2", conversation=number)
-    settle(pretend)
-    assert [b["content"] for b in bot.bodies] == ["2", "2", "2"]
-    assert len({r.headers["x-chatwoot-delivery"] for r in bot.requests}) == 1
-    pretend.fault("webhook", "delay", times=1, delay_s=0.2)
-    pretend.customer("3", conversation=number)
-    pretend.customer("4", conversation=number)
-    settle(pretend)
-    assert [b["content"] for b in bot.bodies[3:]] == ["4", "3"]
-
-
-def test_only_our_own_echoes_may_be_dropped(pretend: PretendChatwoot, bot: Bot) -> None:
-    number = pretend.customer("hola")["conversation"]
-    pretend.fault("echo", "drop")
-    say(pretend, number)
-    settle(pretend)
-    assert [b["event"] for b in bot.bodies if b.get("message_type") != "incoming"] == ["conversation_updated"]
-
-
-def test_a_seed_fixes_what_strikes() -> None:
-    def draws(seed: int) -> list[bool]:
-        plan = FaultPlan(seed)
-        plan.add(Fault("api", "status", probability=0.5))
-        return [bool(plan.draw("api")) for _ in range(40)]
-
-    assert draws(7) == draws(7)
-    assert draws(7) != draws(8)
-
-
-def test_a_fault_may_skip_some_be_for_one_conversation_and_end() -> None:
-    plan = FaultPlan()
-    plan.add(Fault("api", "status", skip=1, times=1, conversation=5))
-    assert [bool(plan.draw("api", conversation=c)) for c in (5, 4, 5, 5)] == [False, False, True, False]
-    plan.add(Fault("api", "status", for_s=-1))
-    assert plan.draw("api") == []
-    with pytest.raises(ValueError, match="delay"):
-        Fault.from_json({"where": "webhook", "kind": "hang"})
-
-
-# --- from outside ----------------------------------------------------------------------------------------------------
-
-
-def test_the_control_api_does_and_shows_everything(pretend: PretendChatwoot, bot: Bot) -> None:
-    remote = Remote(pretend.control_url)
-    made = remote.act("customer", text="hola")
-    remote.act("customer_many", messages=[{"text": "a", "conversation": made["conversation"]}] * 2)
-    remote.act("faults", faults=[{"where": "post_message", "kind": "status", "status": 429, "times": 1}])
-    assert say(pretend, made["conversation"])[0] == 429
-    assert [m["content"] for m in remote.read("messages", conversation=made["conversation"])] == ["hola", "a", "a"]
-    assert remote.read("conversations")[0]["status"] == "pending"
-    assert remote.read("stats")["messages"] == 3
-    assert remote.read("history")[0]["act"] == "customer_message"
-    assert remote.act("configure", may_list=False) == {"may_list": False}
-    with pytest.raises(urllib.error.HTTPError, match="422"):
-        remote.act("drop_all_tables")
-
-
-def test_the_process_writes_its_history_and_says_how_to_reach_it(tmp_path: Path) -> None:
-    path = tmp_path / "history.jsonl"
-    command = [sys.executable, "-m", "chatbot.pretend", "--history", str(path)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        access = json.loads(process.stdout.readline())
-        assert Remote(access["control_url"]).act("customer", text="¿hola?")["message"] == 1001
-        process.terminate()
-        assert process.wait(5) == 0
-    lines = read_history(str(path))
-    assert [(line["seq"], line["act"], line["text"]) for line in lines] == [(1, "customer_message", "¿hola?")]

@@ -30,8 +30,8 @@ def test_there_is_one_stem_for_each_word() -> None:
     ids=lambda text: ascii(text[:4]),
 )
 def test_hostile_texts_are_folded_fast(text: str) -> None:
-    start = time.monotonic()
+    start = time.process_time()
     fold(text)
     split_words(text)
     stem_words(text, "es")
-    assert time.monotonic() - start < 2
+    assert time.process_time() - start < 2
