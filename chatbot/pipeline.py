@@ -13,12 +13,12 @@ from chatbot.responders import assistant, canned, fallback, faq
 from chatbot.texts import get_text
 from chatbot.trace import Look, Trace
 
-Responder = Callable[[TurnInput, Look, Means], Reply | None]
+Responder = Callable[[TurnInput, Look, Means, str], Reply | None]
 
 WITHOUT_WORDS = {"contact", "location"}  # Chatwoot puts a card's or place's name where the customer's words would be
 
 
-def respond_to_media(turn: TurnInput, look: Look, _means: Means) -> Reply | None:
+def respond_to_media(turn: TurnInput, look: Look) -> Reply | None:
     """Voice notes, pictures, places and files without words: an honest text, and a person looks at them."""
     mute = [m for m in turn.messages if is_without_words(m)]
     if not mute:
@@ -37,10 +37,10 @@ def is_without_words(message: CustomerMessage) -> bool:
 
 
 RESPONDERS: tuple[tuple[str, Responder], ...] = (
-    ("media", respond_to_media),
-    ("canned", lambda turn, look, _means: canned.respond(turn, look)),
-    ("faq", lambda turn, look, _means: faq.respond(turn, look)),
-    ("assistant", assistant.respond),
+    ("media", lambda turn, look, _means, _failure: respond_to_media(turn, look)),
+    ("canned", lambda turn, look, _means, _failure: canned.respond(turn, look)),
+    ("faq", lambda turn, look, _means, _failure: faq.respond(turn, look)),
+    ("assistant", lambda turn, look, means, _failure: assistant.respond(turn, look, means)),
     ("fallback", fallback.respond),
 )
 
@@ -48,14 +48,15 @@ RESPONDERS: tuple[tuple[str, Responder], ...] = (
 def make_reply(turn: TurnInput, means: Means) -> tuple[Reply, Trace]:
     """The first reply, and the trace of all that were asked. The fallback always replies."""
     trace = Trace(language=turn.language)
+    failure = ""  # why the model could not be asked, for the fallback's words to the agents
     for name, respond in RESPONDERS:
         look = Look(name)
         trace.looks.append(look)
         begun = time.perf_counter()
         try:
-            reply = respond(turn, look, means)
+            reply = respond(turn, look, means, failure)
         except LLMError as e:
-            look.outcome, look.why, reply = "failed", e.kind, None
+            look.outcome, look.why, reply, failure = "failed", e.kind, None, e.kind
             look.noted(error=str(e)[:300])
         look.ms = round((time.perf_counter() - begun) * 1000, 2)
         crash_point(f"after_{name}")

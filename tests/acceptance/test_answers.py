@@ -129,7 +129,16 @@ def test_personal_data_never_reaches_the_model(llm_box: Box) -> None:
     assert "612 345 678" not in seen
 
 
-@pytest.mark.parametrize("plan", [{"mode": "half_json"}, {"status": 500}, {"status": 401}, {"mode": "cut"}, {"mode": "close"}])
+@pytest.mark.parametrize(
+    "plan",
+    [
+        {"mode": "half_json"},
+        {"mode": "status", "status": 500},
+        {"mode": "status", "status": 401},
+        {"mode": "cut"},
+        {"mode": "close"},
+    ],
+)
 def test_a_failing_model_is_never_seen_by_the_customer(llm_box: Box, plan: dict[str, object]) -> None:
     assert llm_box.llm is not None
     llm_box.llm.plan(**plan)
