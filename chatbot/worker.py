@@ -21,7 +21,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from chatbot import queue
 from chatbot.answer import answer
 from chatbot.config import Config
-from chatbot.crash_points import crash_point
+from chatbot.crash_points import crash_point, is_protected
 from chatbot.errors import ChatbotError, Interrupted, LostLease
 from chatbot.live_settings import LiveSettings
 from chatbot.llm import Means
@@ -111,7 +111,8 @@ class Worker:
     def _sweep(self, connection: Any, every_s: float) -> None:
         if time.monotonic() - self._swept_at >= every_s:
             self._swept_at = time.monotonic()
-            queue.sweep(connection)
+            if is_protected("sweep"):
+                queue.sweep(connection)
 
     def _claim(self, settings: Any) -> int:
         with self._lock:

@@ -88,11 +88,13 @@ class Talk:
 @dataclass(frozen=True)
 class Options:
     """reconciled: every stored customer message is owed, not only the accepted ones. within_s: the time for an outcome,
-    from the message or the end of the last trouble (None: any). max_look_s: how old the look before a part may be."""
+    from the message or the end of the last trouble (None: any). max_look_s: how old the look before a part may be; max_stale_s: how long a newer message may have been
+    accepted when a reply to an older one comes (None: any, since a reply is thrown away at most twice)."""
 
     reconciled: bool = False
     within_s: float | None = None
     max_look_s: float = 1.0
+    max_stale_s: float | None = None
     max_llm_calls: int = 6
 
 
@@ -117,6 +119,7 @@ def check(
         found += check_nothing_twice(talk)
         found += check_order(talk)
         found += check_humans_first(talk, chosen.max_look_s)
+        found += check_newest_first(talk, chosen.max_stale_s)
     for message, count in (llm_calls or {}).items():
         if count > chosen.max_llm_calls:
             found.append(Violation("P6", None, message, f"{count} model calls, at most {chosen.max_llm_calls}"))
@@ -282,6 +285,19 @@ def check_order(talk: Talk) -> list[Violation]:
             found.append(Violation("P4", talk.id, s.mark, f"came after a reply to the newer message {newest}"))
         newest = max(newest, s.newest)
     return found
+
+
+def check_newest_first(talk: Talk, max_stale_s: float | None) -> list[Violation]:
+    """A reply that nothing of was sent yet when the customer wrote again should have been thrown away."""
+    if max_stale_s is None:
+        return []
+    return [
+        Violation("P4", talk.id, s.mark, f"came though message {owed.message} had been there for {s.received_t - owed.t:.1f} s")
+        for s in talk.stored
+        if s.place == 1 and not s.is_note
+        for owed in talk.owed
+        if owed.message > s.newest and s.received_t - owed.t > max_stale_s
+    ]
 
 
 # --- P5: humans first ------------------------------------------------------------------------------------------------

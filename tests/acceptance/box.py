@@ -84,6 +84,7 @@ class Box:
         redis_url: str = "",
         pretend: PretendChatwoot | None = None,
         seeds: bool = True,
+        sabotage: tuple[str, ...] = (),
         **settings: str,
     ) -> None:
         self.database_url = database_url
@@ -99,6 +100,8 @@ class Box:
         self.redis_url = redis_url
         self.settings = settings
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        for protection in sabotage:
+            (self.faults / f"off-{protection}").touch()
         if seeds:
             self.seed()
 
@@ -163,6 +166,8 @@ class Box:
         self._spawn(f"worker{number}", [sys.executable, "-m", "flask", "--app", "wsgi", "worker"])
 
     def _spawn(self, name: str, command: list[str]) -> None:
+        if name in self.processes:
+            self.processes[name].wait(10)  # it was killed, or broke itself
         with (self.folder / f"{name}.log").open("ab") as out:
             self.processes[name] = subprocess.Popen(
                 command, cwd=ROOT, env=self.environment(), stdout=out, stderr=out, start_new_session=True
@@ -186,9 +191,6 @@ class Box:
 
     def has_crashed(self, point: str) -> bool:
         return not (self.faults / f"crash-{point}").exists()
-
-    def switch_off(self, protection: str) -> None:
-        (self.faults / f"off-{protection}").touch()
 
     def is_ready(self) -> bool:
         with suppress(OSError), urllib.request.urlopen(f"{self.url}/health/ready", timeout=2) as answer:

@@ -22,7 +22,8 @@ POINTS = sorted({p.strip('"') for p in FOUND if not p.startswith("f")} | {f"afte
 
 # what a customer has to write so that the turn comes by this point
 UNKNOWN = "¿Cuál es la capital de Mongolia exterior?"
-TEXTS = {"after_media": "horario", "after_canned": "horario"}
+PERSON = "quiero hablar con una persona"
+TEXTS = {"after_media": "horario", "after_canned": "horario", "before_open": PERSON, "after_open": PERSON}
 
 
 def test_crash_points_are_found() -> None:
@@ -32,7 +33,7 @@ def test_crash_points_are_found() -> None:
 
 @pytest.fixture(scope="module")
 def crash_box(make_shared_box: Maker) -> Box:
-    return make_shared_box(use_llm=True, LEASE_S="2.5", POST_TIMEOUT_S="0.6", QUIET_S="0.6")
+    return make_shared_box(use_llm=True, LEASE_S="2.5", RECONCILE_S="600", POST_TIMEOUT_S="0.6", QUIET_S="0.6")
 
 
 @pytest.mark.parametrize("mode", ["kill", "stop", "raise"])
@@ -41,8 +42,9 @@ def test_a_crash_at_any_point_loses_and_doubles_nothing(crash_box: Box, point: s
     box = crash_box
     assert box.llm is not None
     box.crash_at(point, mode)
-    lookup = point == "after_lookup"
-    if lookup:
+    if point == "after_fallback":
+        box.llm.plan(mode="status", status=500)
+    if point == "after_lookup":
         box.pretend.fault("post_message", "reset", times=1)
         box.pretend.fault("echo", "drop")
     conversation = box.pretend.customer(TEXTS.get(point, UNKNOWN))["conversation"]
@@ -50,6 +52,7 @@ def test_a_crash_at_any_point_loses_and_doubles_nothing(crash_box: Box, point: s
     heal(box, mode)
     box.settle(25)
     box.pretend.clear_faults()
+    box.llm.reset()
     assert len(box.texts(conversation)) == 1 or point == "after_intake"
     box.check()
 
