@@ -61,7 +61,8 @@ def _post(delivery: Delivery, act: RowMapping) -> bool:
 def _take_failure(delivery: Delivery, act: RowMapping, e: ChatwootError) -> None:
     if e.sent is None:
         _set_part(delivery, act, "unknown", error=str(e))
-        raise Interrupted(f"unknown outcome: {e}", delay_s=delivery.means.settings.quiet_s) from e
+        wait_s = delivery.means.settings.quiet_s if is_protected("quiet") else 0.0
+        raise Interrupted(f"unknown outcome: {e}", delay_s=wait_s) from e
     if not e.permanent or e.status in TOKEN_REFUSED:
         _set_part(delivery, act, "frozen", error=str(e))
         raise Interrupted(str(e)) from e
@@ -95,7 +96,7 @@ UPDATE part p SET state = 'sending', attempts = attempts + 1, deadline_at = now(
 FROM conversation c
 WHERE p.id = :part AND p.state = 'frozen' AND c.id = p.conversation_id
   AND (c.epoch = :epoch OR NOT :fenced)
-  AND c.lease_until > now() + make_interval(secs => :post_s)
+  AND (c.lease_until > now() + make_interval(secs => :post_s) OR NOT :fenced)
   AND (:is_note OR NOT :looks OR c.spoken_seq = :spoken_seq AND (:has_opened OR c.human_seq = :human_seq))
   AND (c.in_seq <= :to_seq OR NOT :may_discard OR c.discards >= 2 OR (
     SELECT m.arrived_at FROM message m WHERE m.conversation_id = c.id AND m.seq > c.answered_seq

@@ -109,7 +109,7 @@ def person_while_the_model_thinks(make_box: Maker) -> Box:
 
 def second_message_while_the_model_thinks(make_box: Maker) -> Box:
     """newer_message: the customer goes on writing; the reply to the first half is thrown away."""
-    box = make_box(workers=1, use_llm=True)
+    box = make_box(workers=1, use_llm=True, DEBOUNCE_MAX_S="20")
     assert box.llm is not None
     box.llm.plan(delay_s=1.2)
     conversation = box.pretend.customer("¿Qué jabón va bien para las colchas?")["conversation"]
@@ -143,8 +143,9 @@ def committed_late(make_box: Maker) -> Box:
 
 
 def own_opening(make_box: Maker) -> Box:
-    """own_act_filter: the event of our own opening is no take-over."""
+    """own_act_filter: the event of our own opening, told before we knew that it was done, is no take-over."""
     box = make_box(workers=1)
+    box.pretend.fault("toggle_status", "status_after", status=500, times=1)
     box.pretend.customer("quiero hablar con una persona")
     box.settle()
     time.sleep(0.5)
