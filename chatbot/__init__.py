@@ -5,8 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import import_module
-from importlib.util import find_spec
 from typing import Any, Literal
 
 import structlog
@@ -21,7 +19,7 @@ from chatbot.db import db
 from chatbot.errors import ConfigError
 from chatbot.migrations import find_head, read_revision
 from chatbot.settings import check_secrets
-from chatbot.web import health
+from chatbot.web import health, webhook
 
 Role = Literal["web", "command"]
 
@@ -53,7 +51,7 @@ def create_app(config: Config | None = None, role: Role = "command") -> Flask:
     db.init_app(app)
     web.init_app(app, config)
     app.register_blueprint(health.bp)
-    _register_webhook(app)
+    app.register_blueprint(webhook.bp)
     if role == "command":
         from chatbot import cli  # noqa: PLC0415  the web processes do without it and what it imports
 
@@ -131,8 +129,3 @@ def _check_migrations(connection: Connection, config: Config) -> None:
 def _first_line(error: SQLAlchemyError) -> str:
     cause = error.__cause__ or error
     return (str(cause).strip().splitlines() or ["no answer"])[0]
-
-
-def _register_webhook(app: Flask) -> None:
-    if find_spec("chatbot.web.webhook"):
-        app.register_blueprint(import_module("chatbot.web.webhook").bp)

@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 MAX_SOCKET_PATH = 107
 PR_SET_PDEATHSIG = 1
@@ -179,15 +180,15 @@ class LocalPostgres:
 
     def _ask(self, program: str, *arguments: str) -> str:
         """The output of one of PostgreSQL's client programs."""
-        command = [self.binaries / program, "-h", self.sockets, "-U", SUPERUSER, *arguments]
+        command = [str(self.binaries / program), "-h", str(self.sockets), "-U", SUPERUSER, *arguments]
         done = subprocess.run(command, check=False, capture_output=True, text=True)
         if done.returncode:
             raise LocalPostgresError(done.stderr.strip())
         return done.stdout
 
-    def _as_owner(self) -> dict[str, object]:
+    def _as_owner(self) -> dict[str, Any]:
         environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "HOME": str(self.folder)}
-        common: dict[str, object] = {"env": environment, "cwd": "/"}
+        common: dict[str, Any] = {"env": environment, "cwd": "/"}
         if self.owner is None:
             return common
         return {**common, "user": self.owner.pw_uid, "group": self.owner.pw_gid, "extra_groups": []}
@@ -198,7 +199,7 @@ class LocalPostgres:
         while time.monotonic() < end:
             if self._server.poll() is not None:
                 break
-            asked = [self.binaries / "pg_isready", "-q", "-h", self.sockets, "-d", SUPERUSER, "-U", SUPERUSER]
+            asked = [str(self.binaries / "pg_isready"), "-q", "-h", str(self.sockets), "-d", SUPERUSER, "-U", SUPERUSER]
             if subprocess.run(asked, check=False).returncode == 0:
                 return
             time.sleep(0.05)

@@ -128,6 +128,21 @@ def app(make_app: Callable[[Config], Flask], make_database: Callable[[], str]) -
     return make_app(make_config(make_database()))
 
 
+@pytest.fixture(scope="module")
+def make_module_app(make_database_for_session: Callable[[], str]) -> Iterator[Callable[[], Flask]]:
+    """make_module_app() -> application on a database of its own, for the tests of a module."""
+    made: list[Flask] = []
+
+    def make() -> Flask:
+        made.append(create_app(make_config(make_database_for_session())))
+        return made[-1]
+
+    yield make
+    for app in made:
+        with app.app_context():
+            db.engine.dispose()
+
+
 @pytest.fixture(scope="session")
 def redis_url() -> Iterator[str]:
     """A real Redis: TEST_REDIS_URL's, else the machine's redis-server on a free port."""

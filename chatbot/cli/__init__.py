@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import wraps
 from importlib import import_module
-from importlib.util import find_spec
 from typing import Any
 
 import click
@@ -33,8 +32,6 @@ COMMANDS = {
 def register(app: Flask) -> None:
     Migrate(app, db, directory=str(FOLDER))
     for module, names in COMMANDS.items():
-        if find_spec(f"chatbot.cli.{module}") is None:
-            continue
         found = import_module(f"chatbot.cli.{module}")
         for name in names:
             command: click.Command = getattr(found, name)

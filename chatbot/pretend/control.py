@@ -102,7 +102,7 @@ class Remote:
         self.control_url = control_url.rstrip("/")
         self._timeout_s = timeout_s
 
-    def act(self, name: str, **arguments: Any) -> Any:
+    def act(self, name: str, /, **arguments: Any) -> Any:
         return self._call("POST", name, json.dumps(arguments).encode())["result"]
 
     def read(self, name: str, **query: Any) -> Any:

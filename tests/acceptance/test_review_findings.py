@@ -1,0 +1,173 @@
+"""Defects found in review: each test states what the promise wants; red until mended."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from sqlalchemy import text
+
+from acceptance.box import Box
+from acceptance.conftest import Maker
+
+FAQ = "¿Hacéis envíos a Canarias?"
+ANSWER = "Sí, enviamos a Canarias en 5 días."
+HOURS = "Abrimos de 9 a 14."
+
+
+@pytest.fixture(scope="module")
+def one(make_shared_box: Maker) -> Box:
+    return make_shared_box(workers=1, HANDOFF_LABELS="bot")
+
+
+def is_done(box: Box, conversation: int) -> bool:
+    found = box.rows(
+        "SELECT c.in_seq = c.answered_seq AND c.wake_at IS NULL AND NOT EXISTS (SELECT FROM turn t WHERE t.conversation_id = c.id"
+        " AND t.finished_at IS NULL) AS done FROM conversation c WHERE chatwoot_id = :c", c=conversation,
+    )
+    return bool(found and found[0]["done"])
+
+
+def done(box: Box, conversation: int, timeout_s: float = 8.0) -> None:
+    box.wait(lambda: box.pretend.hooks.waiting == 0 and is_done(box, conversation), timeout_s, f"{conversation} has an outcome")
+
+
+def start(box: Box, words: str = "horario") -> int:
+    conversation = box.pretend.customer(words)["conversation"]
+    done(box, conversation)
+    return conversation
+
+
+def test_01_an_older_message_that_arrives_after_a_newer_one_was_answered(one: Box) -> None:
+    conversation = start(one)
+    one.pretend.fault("webhook", "delay", delay_s=1.6, times=1, event="message_created", conversation=conversation)
+    one.pretend.customer(FAQ, conversation=conversation)
+    one.pretend.customer("horario", conversation=conversation)
+    time.sleep(2.2)
+    done(one, conversation)
+    assert ANSWER in one.texts(conversation)
+
+
+def test_02_a_person_who_answers_while_pending_is_not_talked_over_at_the_next_message(one: Box) -> None:
+    conversation = start(one)
+    one.pretend.agent_reply(conversation, "Le atiendo yo, ¿qué talla?")
+    time.sleep(0.5)
+    one.pretend.customer(FAQ, conversation=conversation)
+    time.sleep(0.5)
+    done(one, conversation)
+    assert one.texts(conversation) == [HOURS]
+
+
+def test_03_an_unreadable_event_in_a_conversation_that_people_have(one: Box) -> None:
+    conversation = start(one)
+    one.pretend.take_over(conversation)
+    one.pretend.agent_reply(conversation, "Le atiendo yo.")
+    one.pretend.customer("gracias", conversation=conversation)
+    time.sleep(0.5)
+    done(one, conversation)
+    body = b'{"event":"message_created","message_type":"incoming","conversation_id":%d,"content":"x' % conversation
+    assert one.post_webhook(body) == 200
+    time.sleep(0.5)
+    done(one, conversation)
+    assert one.texts(conversation) == [HOURS]
+
+
+def test_04_bot_on_in_a_conversation_that_a_person_has_assigned(one: Box) -> None:
+    conversation = start(one)
+    one.pretend.take_over(conversation)
+    time.sleep(0.5)
+    one.pretend.note(conversation, "/bot on")
+    time.sleep(0.8)
+    done(one, conversation)
+    one.pretend.customer(FAQ, conversation=conversation)
+    time.sleep(0.5)
+    done(one, conversation)
+    assert one.pretend.status(conversation) == "open" or one.texts(conversation) == [HOURS, ANSWER]
+
+
+def test_05_a_failed_delivery_whose_note_had_an_unknown_outcome_is_noted_once(one: Box) -> None:
+    conversation = start(one)
+    one.pretend.fault("post_message", "reset", times=1, conversation=conversation, private=True)
+    part = one.pretend.replies(conversation)[0]
+    one.pretend.set_message_status(part.id, "failed", "131026: Message undeliverable")
+    one.wait(lambda: one.notes(conversation) != [], 8, "a note")
+    time.sleep(2.5)
+    done(one, conversation)
+    assert len(one.notes(conversation)) == 1
+
+
+def test_06_a_pending_conversation_of_an_inbox_without_our_bot(one: Box) -> None:
+    inbox = one.pretend.add_inbox("Solo personas", has_bot=False)
+    conversation = one.pretend.customer("hola", inbox=inbox)["conversation"]
+    one.pretend.set_status(conversation, "pending")
+    one.pretend.customer(FAQ, conversation=conversation)
+    time.sleep(6)
+    assert one.texts(conversation) == []
+
+
+def test_07_a_label_that_the_token_may_not_set_does_not_block_the_conversation(one: Box) -> None:
+    one.pretend.fault("labels", "status", status=401)
+    try:
+        conversation = one.pretend.customer("quiero hablar con una persona")["conversation"]
+        time.sleep(1)
+        done(one, conversation, 6)
+    finally:
+        one.pretend.clear_faults()
+
+
+def test_08_a_message_that_chatwoot_never_takes_is_handed_off(one: Box) -> None:
+    conversation = start(one)
+    one.pretend.fault("post_message", "status", status=422, conversation=conversation, private=False)
+    try:
+        one.pretend.customer(FAQ, conversation=conversation)
+        one.wait(lambda: one.pretend.status(conversation) == "open", 15, "it is handed off")
+    finally:
+        one.pretend.clear_faults()
+
+
+def test_09_a_person_takes_over_while_our_opening_fails(one: Box) -> None:
+    conversation = start(one)
+    one.pretend.fault("toggle_status", "status", status=500, conversation=conversation)
+    one.pretend.customer("quiero hablar con una persona", conversation=conversation)
+    one.wait(lambda: any(r["where"] == "toggle_status" for r in one.pretend.history.lines() if r["act"] == "fault"), 8, "tried")
+    one.pretend.take_over(conversation)
+    one.pretend.clear_faults()
+    time.sleep(1)
+    done(one, conversation)
+    assert one.texts(conversation) == [HOURS]
+
+
+@pytest.mark.parametrize("stamp", ["9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+12:00"])
+def test_10_a_time_that_python_cannot_read_back(one: Box, stamp: str) -> None:
+    conversation = start(one)
+    body = {
+        "event": "message_created", "id": 900_000 + conversation, "message_type": "incoming", "content": "horario",
+        "created_at": stamp, "conversation": {"id": conversation, "inbox_id": 1, "status": "pending"},
+    }  # fmt: skip
+    assert one.post_webhook(body) == 200
+    time.sleep(1)
+    done(one, conversation, 6)
+
+
+def test_11_paused_stops_a_frozen_reply_of_which_nothing_was_said(one: Box) -> None:
+    conversation = start(one)
+    one.pretend.fault("get_conversation", "status", status=500, conversation=conversation)
+    one.pretend.customer(FAQ, conversation=conversation)
+    one.wait(lambda: bool(one.rows("SELECT 1 FROM turn WHERE state = 'frozen' AND finished_at IS NULL")), 8, "frozen")
+    with one.engine.begin() as c:
+        c.execute(text("UPDATE instance SET paused_at = now(), pause_reason = 'by_owner'"))
+    try:
+        one.pretend.clear_faults()
+        done(one, conversation, 8)
+        assert one.texts(conversation) == [HOURS]
+    finally:
+        with one.engine.begin() as c:
+            c.execute(text("UPDATE instance SET paused_at = NULL, pause_reason = NULL"))
+
+
+def test_99_unsigned_requests_do_not_shut_out_signed_ones(one: Box) -> None:
+    from chatbot.pretend.hooks import post  # noqa: PLC0415
+
+    for _ in range(200):
+        post(f"{one.url}/webhooks/chatwoot", b"{}", {"Content-Type": "application/json"}, 5)
+    assert one.post_webhook({"event": "unknown"}) == 200
