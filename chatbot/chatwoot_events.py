@@ -109,6 +109,8 @@ def read_event(body: bytes) -> Event:
         return event_from(given)
     except UnreadableEvent as e:
         raise _unreadable(str(e), body) from None
+    except (TypeError, ValueError, LookupError, AttributeError) as e:  # a shape that nobody thought of must not be a 500
+        raise _unreadable(f"unexpected shape: {type(e).__name__}: {e}", body) from e
 
 
 def event_from(given: Mapping[str, Any]) -> Event:
@@ -161,7 +163,7 @@ def _conversation(given: Mapping[str, Any], around: Mapping[str, Any]) -> Conver
         return None
     meta = _dict(given.get("meta"))
     assignee, kind = _dict(meta.get("assignee")), _text(meta.get("assignee_type"), 40)
-    is_person = bool(assignee) and kind != "AgentBot" and assignee.get("type") not in {"agent_bot", "captain_assistant"}
+    is_person = bool(assignee) and kind != "AgentBot" and _text(assignee.get("type"), 40) not in {"agent_bot", "captain_assistant"}
     sender = _dict(meta.get("sender")) or (_dict(around.get("sender")) if _message_type(around) == "incoming" else {})
     return ConversationFacts(
         id=conversation_id,
@@ -239,7 +241,7 @@ def _author(given: Mapping[str, Any], attributes: Mapping[str, Any]) -> Author:
     sender = given.get("sender")
     if not isinstance(sender, dict):
         return "phone"
-    sender_type = sender.get("type") or given.get("sender_type")
+    sender_type = _text(sender.get("type") or given.get("sender_type"), 40)
     return "other_bot" if sender_type in {"agent_bot", "captain_assistant", "AgentBot", "Captain::Assistant"} else "person"
 
 

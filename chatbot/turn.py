@@ -273,11 +273,8 @@ def save_trace(connection: Connection, turn_id: int, trace: Trace) -> None:
 
 def add_acts(connection: Connection, turn: OpenTurn, acts: list[Act], suffix: str = "", start: int = 0) -> None:
     """Inserts parts with their marks, and actions. start: how many acts the turn has already."""
-    counts: dict[bool, int] = dict(
-        connection.execute(text("SELECT is_note, count(*) FROM part WHERE turn_id = :turn GROUP BY is_note"), {"turn": turn.id})
-        .tuples()
-        .all()
-    )
+    counted = text("SELECT is_note, count(*) AS count FROM part WHERE turn_id = :turn GROUP BY is_note")
+    counts: dict[bool, int] = {r.is_note: r[1] for r in connection.execute(counted, {"turn": turn.id})}
     for ordinal, act in enumerate(acts, start=start + 1):
         values: dict[str, Any] = {"turn": turn.id, "conversation": turn.lease.conversation_id, "ordinal": ordinal}
         if act.kind in {"say", "note"}:

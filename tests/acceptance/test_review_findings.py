@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import create_engine, text
 
 from acceptance.box import Box
 from acceptance.conftest import Maker
+from chatbot import intake, queue
+from chatbot.chatwoot_events import read_event
+from chatbot.chatwoot_rules import read_meaning
+from chatbot.settings import Settings
 
 FAQ = "¿Hacéis envíos a Canarias?"
 ANSWER = "Sí, enviamos a Canarias en 5 días."
@@ -22,8 +30,10 @@ def one(make_shared_box: Maker) -> Box:
 
 def is_done(box: Box, conversation: int) -> bool:
     found = box.rows(
-        "SELECT c.in_seq = c.answered_seq AND c.wake_at IS NULL AND NOT EXISTS (SELECT FROM turn t WHERE t.conversation_id = c.id"
-        " AND t.finished_at IS NULL) AS done FROM conversation c WHERE chatwoot_id = :c", c=conversation,
+        "SELECT c.in_seq = c.answered_seq AND c.wake_at IS NULL AND NOT EXISTS"
+        " (SELECT FROM turn t WHERE t.conversation_id = c.id"
+        " AND t.finished_at IS NULL) AS done FROM conversation c WHERE chatwoot_id = :c",
+        c=conversation,
     )
     return bool(found and found[0]["done"])
 
@@ -163,6 +173,119 @@ def test_11_paused_stops_a_frozen_reply_of_which_nothing_was_said(one: Box) -> N
     finally:
         with one.engine.begin() as c:
             c.execute(text("UPDATE instance SET paused_at = NULL, pause_reason = NULL"))
+
+
+def test_12_a_message_from_before_the_installation_is_never_answered(make_box: Maker) -> None:
+    from chatbot.pretend.chatwoot import PretendChatwoot  # noqa: PLC0415
+
+    pretend = PretendChatwoot(timeout_s=2, retry_s=0.2)
+    pretend.start()
+    try:
+        old = pretend.customer(FAQ)["conversation"]
+        box = make_box(pretend=pretend, workers=1)
+        time.sleep(7)
+        assert box.texts(old) == []
+    finally:
+        pretend.stop()
+
+
+def test_13_bot_on_while_bot_off_is_being_done(one: Box) -> None:
+    conversation = start(one)
+    one.pretend.fault("toggle_status", "latency", delay_s=0.8, times=1, conversation=conversation)
+    one.pretend.note(conversation, "/bot off")
+    time.sleep(0.4)
+    one.pretend.note(conversation, "/bot on")
+    time.sleep(2)
+    done(one, conversation)
+    assert one.pretend.status(conversation) == "pending"
+
+
+def test_14_one_conversation_that_cannot_be_read_does_not_stop_reconciliation(one: Box) -> None:
+    bad, good = start(one), start(one)
+    one.pretend.fault("get_messages", "status", status=500, conversation=bad)
+    one.pretend.fault("webhook", "drop", conversation=good, event="message_created")
+    one.pretend.customer(FAQ, conversation=good)
+    time.sleep(0.1)
+    one.pretend.customer("horario", conversation=bad)  # the list begins with the one that was active last
+    try:
+        one.wait(lambda: ANSWER in one.texts(good), 10, "found by reading")
+    finally:
+        one.pretend.clear_faults()
+
+
+def test_15_a_frozen_reply_that_became_stale_is_not_sent(one: Box) -> None:
+    with one.engine.begin() as c:
+        c.execute(text("INSERT INTO setting (key, value) VALUES ('fresh_s', '3')"))
+    time.sleep(2.2)
+    try:
+        conversation = start(one)
+        one.pretend.fault("get_conversation", "status", status=500, conversation=conversation)
+        one.pretend.customer(FAQ, conversation=conversation)
+        time.sleep(5)
+        one.pretend.clear_faults()
+        done(one, conversation, 8)
+        assert ANSWER not in one.texts(conversation)
+    finally:
+        with one.engine.begin() as c:
+            c.execute(text("DELETE FROM setting"))
+
+
+def test_16_settle_sees_the_message_whose_intake_it_waited_for(make_database: Callable[[], str]) -> None:
+    """READ COMMITTED: an UPDATE that waited for a row reads that row anew, but other tables by its old snapshot."""
+    settings, engine = Settings(), create_engine(make_database())
+    body = {
+        "event": "message_created", "id": 10, "message_type": "incoming", "content": "x",
+        "conversation": {"id": 5, "inbox_id": 1, "status": "pending"},
+    }  # fmt: skip
+    intake.accept(engine, settings, json.dumps(body).encode(), None)
+    with engine.begin() as c:
+        c.execute(text("UPDATE conversation SET answer_due_at = now()"))
+        (lease,) = queue.claim(c, 1, settings, 1)
+    with engine.connect() as writer, ThreadPoolExecutor() as pool:
+        event = read_event(json.dumps({**body, "id": 11}).encode())
+        raw: Any = writer.connection.driver_connection
+        with raw.transaction():
+            intake.store(raw, event, read_meaning(event, intake.make_scope(settings)), settings)
+
+            def settle() -> None:
+                with engine.begin() as c:
+                    assert queue.settle(c, lease, 1, settings)
+
+            waiting = pool.submit(settle)
+            time.sleep(0.7)
+        waiting.result(5)
+    with engine.connect() as c:
+        row = c.execute(text("SELECT in_seq, answered_seq, answer_due_at FROM conversation")).one()
+    engine.dispose()
+    assert (row.in_seq, row.answered_seq) == (2, 1)
+    assert row.answer_due_at is not None
+
+
+NO_TIMES = [
+    {"message_type": "outgoing", "content": "a", "sender": {"id": 1, "type": "user"}},
+    {"message_type": "outgoing", "content": "a"},
+    {"message_type": "outgoing", "private": True, "content": "/bot off", "sender": {"id": 1, "type": "user"}},
+    {"message_type": "outgoing", "private": True, "content": "/bot on", "sender": {"id": 1, "type": "user"}},
+    {"message_type": "outgoing", "content": "a", "content_attributes": {"mostrador": "5-10-1"}},
+    {"message_type": "template", "content": "a"},
+    {"message_type": "incoming"},
+    {"event": "message_updated", "message_type": "incoming", "content_attributes": {"deleted": True}},
+    {"event": "message_updated", "message_type": "outgoing", "content_attributes": {"mostrador": "x", "external_error": "e"}},
+    {"event": "message_updated", "message_type": "incoming", "attachments": [{"file_type": "audio", "transcribed_text": "t"}]},
+]
+
+
+def test_17_no_statement_fails_where_times_and_contacts_are_missing(make_database: Callable[[], str]) -> None:
+    settings, engine = Settings(), create_engine(make_database())
+    for n, facts in enumerate(NO_TIMES):
+        for again in range(2):
+            given = {"event": "message_created", "id": 10 + n, "conversation": {"id": 5 + n * (1 - again)}, **facts}
+            intake.accept(engine, settings, json.dumps(given).encode(), None)
+    for status in ("open", "pending", "snoozed", "resolved"):
+        for meta in ({}, {"assignee": {"id": 3}}):
+            state = {"event": "conversation_updated", "id": 5, "status": status, "meta": meta}
+            intake.accept(engine, settings, json.dumps(state).encode(), None)
+    engine.dispose()
 
 
 def test_99_unsigned_requests_do_not_shut_out_signed_ones(one: Box) -> None:

@@ -18,7 +18,7 @@ from checker import Options, check
 
 from torture.installation import Installation
 from torture.plan import Plan, make_plan
-from torture.report import Result, explain, make_table, show_table, to_json
+from torture.report import Result, explain, find_forgotten, make_table, show_table, to_json
 from torture.run import Run, end_faults, wait_until_settled
 
 SETTLE_LIMIT_S = 60.0  # the promise is 5 minutes, 15 s at a twentieth; slow machines get more, and the table says how long
@@ -69,7 +69,8 @@ def carry_out(plan: Plan, box: Installation) -> Result:
     run.outcome.settled_s = wait_until_settled(box, since, SETTLE_LIMIT_S)
     history = box.history()
     options = Options(reconciled=True, within_s=SETTLE_LIMIT_S)
-    return Result(plan, box, run.outcome, history, check(history, box.bot_view(), llm_calls=box.llm_calls(), options=options))
+    found = check(history, box.bot_view(), llm_calls=box.llm_calls(), options=options)
+    return Result(plan, box, run.outcome, history, [*found, *find_forgotten(history, box.inputs())])
 
 
 def say(line: str) -> None:

@@ -64,9 +64,11 @@ WEATHER: tuple[dict[str, Any], ...] = (
     {"where": "toggle_status", "kind": "status_after", "status": 500, "probability": 0.03},
     {"where": "toggle_status", "kind": "reset", "probability": 0.02},
     {"where": "get_conversation", "kind": "status", "status": 502, "probability": 0.01},
-    {"where": "get_messages", "kind": "status", "status": 500, "probability": 0.01},
-    {"where": "api", "kind": "refuse", "probability": 0.005},
-    {"where": "api", "kind": "latency", "delay_s": 0.15, "probability": 0.05},
+    # a reading of everything takes a hundred such calls: were they worse, hardly one would ever be complete
+    {"where": "get_messages", "kind": "status", "status": 500, "probability": 0.002},
+    {"where": "post_message", "kind": "refuse", "probability": 0.01},
+    {"where": "post_message", "kind": "latency", "delay_s": 0.15, "probability": 0.1},
+    {"where": "get_conversation", "kind": "latency", "delay_s": 0.15, "probability": 0.05},
     {"where": "echo", "kind": "drop", "probability": 0.08},
     {"where": "echo", "kind": "delay", "delay_s": 2.0, "probability": 0.05},
     {"where": "webhook", "kind": "duplicate", "copies": 2, "probability": 0.05},
@@ -129,17 +131,23 @@ def draw_customers(chance: random.Random, messages: int, length: float) -> Itera
             who, customers = customers, customers + 1
         else:
             who = chance.randrange(max(0, customers - RECENT), customers)
-        burst = min(chance.choice((1, 1, 1, 2, 2, 3)), messages - sent)
-        sent += burst
-        for _ in range(burst):
-            yield from draw_message(chance, at, who)
+        kinds = draw_burst(chance, messages - sent)
+        sent += len(kinds)
+        for kind in kinds:
+            yield from draw_message(chance, at, who, kind)
             at += chance.uniform(0.02, 0.3)
         if chance.random() < PEOPLE_SHARE:
             yield from draw_people(chance, at, who)
 
 
-def draw_message(chance: random.Random, at: float, who: int) -> Iterator[Draw]:
-    kind = pick(chance, {name: weight for name, (weight, _) in MESSAGES.items()})
+def draw_burst(chance: random.Random, left: int) -> list[str]:
+    """Kinds of messages. What asks for a button comes alone: beside another question it would be answered in words."""
+    weights = {name: weight for name, (weight, _) in MESSAGES.items()}
+    kinds = [pick(chance, weights) for _ in range(min(chance.choice((1, 1, 1, 2, 2, 3)), left))]
+    return ["which"] if "which" in kinds else kinds
+
+
+def draw_message(chance: random.Random, at: float, who: int, kind: str) -> Iterator[Draw]:
     word = chance.choice(MESSAGES[kind][1])
     yield at, "media" if kind == "media" else "text", who, {"word": word, "inbox": who % 2}
     if kind == "which":

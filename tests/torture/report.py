@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -119,6 +119,19 @@ def list_counts(counts: Counter[str]) -> str:
 def show_table(table: list[tuple[str, object]]) -> str:
     width = max(len(name) for name, _ in table) + 2
     return "\n".join(f"{name:<{width}}{value}" for name, value in table)
+
+
+def find_forgotten(history: Iterable[Line], inputs: Mapping[tuple[int, str], bool]) -> list[Violation]:
+    """What the bot never stored, or never took into a turn. In Chatwoot alone a later reply would hide that."""
+    kinds = {"customer_message": "created", "customer_press": "submitted"}
+    found = []
+    for line in history:
+        if line["act"] in kinds:
+            has_turn = inputs.get((line["message"], kinds[line["act"]]))
+            if not has_turn:
+                why = "was never stored by the bot" if has_turn is None else "never got a turn"
+                found.append(Violation("P1", line["conversation"], line["message"], f"{line['act']} {why}"))
+    return found
 
 
 # --- violations ------------------------------------------------------------------------------------------------------

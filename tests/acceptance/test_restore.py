@@ -1,0 +1,94 @@
+"""Two boxes: a restored database beside a running one, and an agent bot that belongs to another installation."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from conftest import quote
+from sqlalchemy import create_engine, make_url, text
+
+from acceptance.box import Box
+from acceptance.conftest import Maker
+
+FAQ = "¿Hacéis envíos a Canarias?"
+ANSWER = "Sí, enviamos a Canarias en 5 días."
+
+
+def copy_database(url: str, name: str) -> str:
+    """As a restore from a backup would make it. Nobody may be connected to the original."""
+    admin = create_engine(make_url(url).set(database="postgres"), isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {quote(name)} TEMPLATE {quote(make_url(url).database)}"))
+    admin.dispose()
+    return make_url(url).set(database=name).render_as_string(hide_password=False)
+
+
+def pause_processes(box: Box) -> None:
+    for name in box.processes:
+        box.kill(name)
+
+
+def test_a_restored_database_beside_a_running_one_says_nothing_twice(make_box: Maker, make_database: Callable[[], str]) -> None:
+    box = make_box(workers=1)
+    first = box.pretend.customer(FAQ)["conversation"]
+    box.settle()
+    box.wait(lambda: box.rows("SELECT reconciled_at FROM instance")[0]["reconciled_at"] is not None, 10, "a first reading")
+    owed = box.pretend.customer("horario", conversation=first)  # stored, not yet answered when the backup is taken
+    box.wait(lambda: box.rows("SELECT 1 FROM message WHERE chatwoot_id = :m", m=owed["message"]) != [], 10, "it is stored")
+    pause_processes(box)
+    old = copy_database(box.database_url, f"{make_url(box.database_url).database}_old")
+    box.start_web()
+    box.start_worker(0)
+    box.settle()
+    box.pretend.customer("¿Cómo devuelvo un pedido?", conversation=first)
+    box.settle()
+    said = box.texts(first)
+    assert said == [ANSWER, "Abrimos de 9 a 14.", "Puede devolverlo en 30 días desde su cuenta."]
+
+    restored = make_box(database_url=old, pretend=box.pretend, seeds=False, workers=1)
+    box.pretend.bot.outgoing_url = f"{box.url}/webhooks/chatwoot"
+    restored.wait(lambda: restored.rows("SELECT paused_at FROM instance")[0]["paused_at"] is None, 20, "it has caught up")
+    restored.settle()
+    time.sleep(2)
+    assert box.texts(first) == said
+    ids = {b.rows("SELECT installation_id FROM instance")[0]["installation_id"] for b in (box, restored)}
+    assert len(ids) == 2, "a restored database is another installation"
+    box.check()
+
+
+def test_a_restored_database_answers_what_nobody_answered(make_box: Maker) -> None:
+    box = make_box(workers=1)
+    box.wait(lambda: box.rows("SELECT reconciled_at FROM instance")[0]["reconciled_at"] is not None, 10, "a first reading")
+    pause_processes(box)
+    old = copy_database(box.database_url, f"{make_url(box.database_url).database}_lost")
+    box.pretend.bot.outgoing_url = ""
+    said = box.pretend.customer(FAQ)  # while there is no box at all
+    restored = make_box(database_url=old, pretend=box.pretend, seeds=False, workers=1)
+    restored.wait(lambda: box.texts(said["conversation"]) == [ANSWER], 20, "it is answered after catching up")
+
+
+def test_without_a_token_that_reads_a_restored_database_waits_for_its_owner(make_box: Maker) -> None:
+    box = make_box(workers=1)
+    box.settle()
+    pause_processes(box)
+    old = copy_database(box.database_url, f"{make_url(box.database_url).database}_blind")
+    box.pretend.fault("list", "status", status=401)
+    restored = make_box(database_url=old, pretend=box.pretend, seeds=False, workers=1)
+    conversation = box.pretend.customer(FAQ)["conversation"]
+    time.sleep(3)
+    assert box.texts(conversation) == []
+    with restored.engine.begin() as connection:
+        connection.execute(text("UPDATE instance SET paused_at = NULL, pause_reason = NULL"))
+    restored.wait(lambda: box.texts(conversation) == [ANSWER], 10, "resumed by hand")
+
+
+def test_an_installation_is_mute_while_its_bot_is_another_ones(make_box: Maker) -> None:
+    owner = make_box(workers=0)
+    other = make_box(workers=1, pretend=owner.pretend, PUBLIC_URL=owner.url)
+    other.wait(lambda: other.rows("SELECT muted_reason FROM instance")[0]["muted_reason"] is not None, 10, "it is mute")
+    owner.pretend.bot.outgoing_url = f"{other.url}/webhooks/chatwoot"
+    said = owner.pretend.customer(FAQ)
+    other.settle()
+    assert owner.texts(said["conversation"]) == []
+    assert other.bot_view()[said["message"]] == "ignored:another_installation"
