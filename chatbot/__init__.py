@@ -24,9 +24,11 @@ from chatbot.web import health, webhook
 Role = Literal["web", "command"]
 
 # connections beside those of the answering threads: the timer, the sweep, the lock of a worker's life, reconciliation
-OTHER_CONNECTIONS = 4
+OTHER_CONNECTIONS = 6
 WEB_CONNECTIONS = 4
 CONNECT_TIMEOUT_S = 5
+WEB_CONNECT_TIMEOUT_S = 2
+WEB_STATEMENT_TIMEOUT_MS = 3_000
 STATEMENT_TIMEOUT_MS = 30_000
 
 log = structlog.get_logger(__name__)
@@ -60,16 +62,24 @@ def create_app(config: Config | None = None, role: Role = "command") -> Flask:
 
 
 def make_engine_options(config: Config, role: Role) -> dict[str, Any]:
-    """A pool as large as the threads that use it, so that max_connections can be reckoned: docs/design.md."""
+    """A pool as large as the threads that use it, so that max_connections can be reckoned: docs/design.md.
+
+    A web process gives up on a slow database while Chatwoot still waits for its answer: only a 500 is tried again.
+    """
+    is_web = role == "web"
+    connect_s, statement_ms = (
+        (WEB_CONNECT_TIMEOUT_S, WEB_STATEMENT_TIMEOUT_MS) if is_web else (CONNECT_TIMEOUT_S, STATEMENT_TIMEOUT_MS)
+    )
     return {
-        "pool_size": WEB_CONNECTIONS if role == "web" else config.worker_threads + OTHER_CONNECTIONS,
+        "pool_size": WEB_CONNECTIONS if is_web else config.worker_threads + OTHER_CONNECTIONS,
         "max_overflow": 0,
-        "pool_timeout": CONNECT_TIMEOUT_S,
+        "pool_timeout": 1 if is_web else CONNECT_TIMEOUT_S,
         "pool_pre_ping": True,
+        "hide_parameters": True,  # they are customers' words, and errors are logged
         "connect_args": {
-            "connect_timeout": CONNECT_TIMEOUT_S,
+            "connect_timeout": connect_s,
             "application_name": f"mostrador {role}",
-            "options": f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c idle_in_transaction_session_timeout=60000",
+            "options": f"-c statement_timeout={statement_ms} -c idle_in_transaction_session_timeout=60000",
         },
     }
 

@@ -14,13 +14,15 @@ from chatbot.decision import decide
 from chatbot.delivery import deliver
 from chatbot.errors import ChatwootError, Interrupted
 from chatbot.llm import Means
-from chatbot.outgoing import Delivery, Discarded, drop_rest
-from chatbot.queue import Lease
+from chatbot.outgoing import Delivery, Discarded, divert, drop_rest, read_progress
+from chatbot.queue import HAND_OFF_CRASHES, Lease
+from chatbot.reply import Handoff
 from chatbot.settings import Settings
 from chatbot.turn import OpenTurn, assemble, freeze, open_turn, record, throw_away
 from chatbot.typing_sign import show_typing
 
 log = structlog.get_logger()
+GONE_TRIES = 5  # a conversation is only given up as deleted if Chatwoot says so again and again
 
 
 def answer(means: Means, lease: Lease) -> str:
@@ -68,13 +70,13 @@ def _decide_and_freeze(means: Means, chatwoot: Chatwoot, turn: OpenTurn) -> Open
 def _deliver_and_record(delivery: Delivery) -> str:
     means, turn = delivery.means, delivery.turn
     try:
-        ended = deliver(delivery)
+        ended = _deliver(delivery)
     except Discarded:
         with means.engine.begin() as connection:
             throw_away(connection, turn, means.settings)
         return "discarded"
     except ChatwootError as e:
-        if e.status != 404:
+        if e.status != 404 or not e.permanent or turn.lease.tries < GONE_TRIES:
             raise Interrupted(str(e)) from e
         drop_rest(delivery)
         ended = "gone"
@@ -87,7 +89,17 @@ def _deliver_and_record(delivery: Delivery) -> str:
     return state
 
 
-RULES = {"people": "people_have_it", "gone": "conversation_gone"}
+def _deliver(delivery: Delivery) -> str:
+    turn = delivery.turn
+    if turn.mode == "mute":
+        drop_rest(delivery)
+        return "mute"
+    if turn.lease.crashes >= HAND_OFF_CRASHES and not read_progress(delivery).has_diverted:
+        divert(delivery, Handoff("crashed"))  # what was frozen breaks us each time
+    return deliver(delivery)
+
+
+RULES = {"people": "people_have_it", "gone": "conversation_gone", "mute": "another_installation"}
 
 
 def _read_outcome(connection: Connection, turn: OpenTurn, ended: str) -> tuple[str, str | None]:

@@ -21,6 +21,7 @@ MAX_BODY = 1_000_000
 MAX_ID = 2**62
 MAX_TEXT = 20_000
 MAX_NAME = 255
+CENTURY = range(2000, 2100)
 MESSAGE_TYPES = {0: "incoming", 1: "outgoing", 2: "activity", 3: "template"}
 BOT_FAILURE = regex.compile(r"(?i)error with the agent bot|error.{0,40}(agente|bot)|marked open by system due to an error")
 
@@ -30,10 +31,13 @@ Author = Literal["customer", "person", "phone", "ours", "other_bot", "automation
 class UnreadableEvent(Exception):
     """A body that can't be used. conversation_id: the conversation that it surely is about, if one can be read."""
 
-    def __init__(self, why: str, *, conversation_id: int | None = None, inbox_id: int = 0) -> None:
+    def __init__(
+        self, why: str, *, conversation_id: int | None = None, inbox_id: int = 0, account_id: int | None = None
+    ) -> None:
         super().__init__(why)
         self.conversation_id = conversation_id
         self.inbox_id = inbox_id
+        self.account_id = account_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,8 @@ class ContactFacts:
 
 @dataclass(frozen=True, slots=True)
 class ConversationFacts:
-    """id: the display id that API paths take; at: when Chatwoot last changed it, for ordering what comes unordered."""
+    """id: the display id that API paths take; has_person, has_bot: who it is assigned to; at: when Chatwoot last changed it,
+    for ordering what comes unordered."""
 
     id: int
     inbox_id: int
@@ -55,6 +60,7 @@ class ConversationFacts:
     channel: str = ""
     can_reply: bool = True
     has_person: bool = False
+    has_bot: bool = False
     at: datetime | None = None
     contact: ContactFacts | None = None
     source_id: str = ""
@@ -163,7 +169,9 @@ def _conversation(given: Mapping[str, Any], around: Mapping[str, Any]) -> Conver
         return None
     meta = _dict(given.get("meta"))
     assignee, kind = _dict(meta.get("assignee")), _text(meta.get("assignee_type"), 40)
-    is_person = bool(assignee) and kind != "AgentBot" and _text(assignee.get("type"), 40) not in {"agent_bot", "captain_assistant"}
+    is_person = (
+        bool(assignee) and kind != "AgentBot" and _text(assignee.get("type"), 40) not in {"agent_bot", "captain_assistant"}
+    )
     sender = _dict(meta.get("sender")) or (_dict(around.get("sender")) if _message_type(around) == "incoming" else {})
     return ConversationFacts(
         id=conversation_id,
@@ -172,6 +180,7 @@ def _conversation(given: Mapping[str, Any], around: Mapping[str, Any]) -> Conver
         channel=_text(given.get("channel"), 60) or _text(meta.get("channel"), 60),
         can_reply=given.get("can_reply") is not False,
         has_person=is_person,
+        has_bot=bool(assignee) and not is_person,
         at=_time(given.get("updated_at")) or _time(given.get("last_activity_at")),
         contact=_contact(sender),
         source_id=_text(_dict(given.get("contact_inbox")).get("source_id"), MAX_NAME),
@@ -313,20 +322,23 @@ def _id(value: object) -> int | None:
 
 
 def _time(value: object) -> datetime | None:
-    """Chatwoot's ISO text or Unix seconds (0: never)."""
+    """Chatwoot's ISO text or Unix seconds (0: never). What lies outside this century is no time."""
     try:
         if isinstance(value, str) and value:
             parsed = datetime.fromisoformat(value)
-            return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
-        if isinstance(value, int | float) and not isinstance(value, bool) and value > 0:
-            return datetime.fromtimestamp(value, UTC)
+            parsed = parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+        elif isinstance(value, int | float) and not isinstance(value, bool) and value > 0:
+            parsed = datetime.fromtimestamp(value, UTC)
+        else:
+            return None
     except (ValueError, OverflowError, OSError):
         return None
-    return None
+    return parsed if parsed.year in CENTURY else None
 
 
 CONVERSATION_IN_RAW = regex.compile(rb'"conversation_id"\s*:\s*(\d{1,18})\b')
 INBOX_IN_RAW = regex.compile(rb'"inbox_id"\s*:\s*(\d{1,18})\b')
+ACCOUNT_IN_RAW = regex.compile(rb'"account_id"\s*:\s*(\d{1,18})\b')
 INCOMING_IN_RAW = regex.compile(rb'"message_type"\s*:\s*("incoming"|0\b)')
 
 
@@ -335,5 +347,10 @@ def _unreadable(why: str, body: bytes) -> UnreadableEvent:
     found = CONVERSATION_IN_RAW.search(body[:MAX_BODY])
     if found is None or not INCOMING_IN_RAW.search(body[:MAX_BODY]):
         return UnreadableEvent(why)
-    inbox = INBOX_IN_RAW.search(body[:MAX_BODY])
-    return UnreadableEvent(why, conversation_id=_id(int(found[1])), inbox_id=int(inbox[1]) if inbox else 0)
+    inbox, account = INBOX_IN_RAW.search(body[:MAX_BODY]), ACCOUNT_IN_RAW.search(body[:MAX_BODY])
+    return UnreadableEvent(
+        why,
+        conversation_id=_id(int(found[1])),
+        inbox_id=int(inbox[1]) if inbox else 0,
+        account_id=int(account[1]) if account else None,
+    )

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from chatbot.chatwoot_events import conversation_facts, is_bot_failure, message_facts
+from chatbot.chatwoot_events import UnreadableEvent, conversation_facts, is_bot_failure, message_facts
 from chatbot.clients.chatwoot import Chatwoot
+from chatbot.errors import ChatwootError
 from chatbot.turn import OpenTurn
 
 
@@ -31,7 +32,11 @@ class Look:
 def look_at(chatwoot: Chatwoot, conversation: int) -> Look:
     """Raises ChatwootError."""
     at = time.monotonic()
-    return read_look(chatwoot.get_conversation(conversation), at)
+    given = chatwoot.get_conversation(conversation)
+    try:
+        return read_look(given, at)
+    except (UnreadableEvent, TypeError, ValueError, LookupError, AttributeError) as e:
+        raise ChatwootError(f"a conversation of another shape ({type(e).__name__})") from e
 
 
 def read_look(given: Mapping[str, Any], at: float) -> Look:

@@ -46,11 +46,17 @@ class Meaning:
     value: str = ""
 
 
+def find_foreign(account_id: int | None, inbox_id: int, scope: Scope) -> str:
+    """Why something isn't ours, or ""."""
+    if account_id is not None and scope.account_id is not None and account_id != scope.account_id:
+        return "other_account"
+    return "other_inbox" if inbox_id and scope.inbox_ids and inbox_id not in scope.inbox_ids else ""
+
+
 def read_meaning(event: Event, scope: Scope) -> Meaning:
-    if event.account_id is not None and scope.account_id is not None and event.account_id != scope.account_id:
-        return Meaning("nothing", "other_account")
-    if event.inbox_id and scope.inbox_ids and event.inbox_id not in scope.inbox_ids:
-        return Meaning("nothing", "other_inbox")
+    foreign = find_foreign(event.account_id, event.inbox_id, scope)
+    if foreign:
+        return Meaning("nothing", foreign)
     if event.conversation is None:
         return Meaning("nothing", "not_a_conversation")
     if event.message is None:
@@ -80,6 +86,8 @@ def _never_answered(conversation: ConversationFacts, message: MessageFacts) -> s
         return "blocked_contact"
     if message.is_auto_reply:
         return "auto_reply"
+    if message.is_deleted:
+        return "deleted"
     if message.is_reaction:
         return "reaction"
     if conversation.source_id.endswith("@g.us"):

@@ -11,7 +11,7 @@ from chatbot.chatwoot_events import is_bot_failure, message_facts
 from chatbot.chatwoot_look import look_at
 from chatbot.clients.chatwoot import Chatwoot
 from chatbot.errors import ChatwootError, Interrupted
-from chatbot.handoff import Act, plan_after, plan_answer, plan_handoff
+from chatbot.handoff import Act, plan_after, plan_answer, plan_handoff, write_note
 from chatbot.length import fit
 from chatbot.llm import Means
 from chatbot.pipeline import make_reply
@@ -29,8 +29,10 @@ def decide(means: Means, chatwoot: Chatwoot, turn: OpenTurn, given: TurnInput, f
     """What this turn does. Everything that isn't answered goes by a rule that is named."""
     if turn.mode == "mute":
         return Plan([], rule="another_installation")
+    if turn.row["is_foreign"] and not turn.row["has_bot"]:  # another inbox's bot, and the conversation isn't assigned to one
+        return Plan([], rule="other_inbox")
     if turn.wake is not None:
-        return _plan_wake(means, turn, given)
+        return _plan_wake(means, turn, given, facts)
     if not given.messages:
         return Plan([], rule=facts.rule or "nothing_new")
     if turn.mode in {"off", "paused"}:
@@ -38,7 +40,7 @@ def decide(means: Means, chatwoot: Chatwoot, turn: OpenTurn, given: TurnInput, f
     prefix: list[Act] = []
     if turn.row["owner"] == "people" and turn.mode != "suggest":
         if not _is_taken_by_fault(means.settings, chatwoot, turn, facts):
-            waits = turn.row["owner_reason"] == "bot_off"  # nobody is left waiting in pending
+            waits = turn.row["status"] == "pending"  # nobody is left waiting in pending
             return Plan([Act("open")] if waits else [], rule="people_have_it")
         prefix = [Act("pending")]
     plan = _plan_reply(means, turn, given, facts)
@@ -47,7 +49,12 @@ def decide(means: Means, chatwoot: Chatwoot, turn: OpenTurn, given: TurnInput, f
 
 def _is_taken_by_fault(settings: Settings, chatwoot: Chatwoot, turn: OpenTurn, facts: Facts) -> bool:
     """Opened by Chatwoot itself because our webhook failed, nobody assigned, and still fresh: taken back."""
-    if turn.row["owner_reason"] != "open" or not settings.take_back_after_fault or _is_stale(settings, turn, facts):
+    if (
+        turn.row["owner_reason"] != "open"
+        or turn.mode != "live"
+        or not settings.take_back_after_fault
+        or _is_stale(settings, turn, facts)
+    ):
         return False
     try:
         look = look_at(chatwoot, turn.conversation)
@@ -96,7 +103,7 @@ def _plan_for(settings: Settings, turn: OpenTurn, given: TurnInput, reply: Reply
     return Plan(acts, reply=reply, handoff=reply.handoff, trace=trace)
 
 
-def _plan_wake(means: Means, turn: OpenTurn, given: TurnInput) -> Plan:
+def _plan_wake(means: Means, turn: OpenTurn, given: TurnInput, facts: Facts) -> Plan:
     """What a timer or an event asks for, without a message of the customer."""
     settings = means.settings
     if turn.wake in {"bot_on", "bot_off"}:
@@ -106,6 +113,11 @@ def _plan_wake(means: Means, turn: OpenTurn, given: TurnInput) -> Plan:
     if turn.wake == "delivery_failed":
         handoff = Handoff("delivery_failed", _read_failure(means, turn))
         return Plan([*plan_handoff(handoff, settings), *plan_after(settings)], handoff=handoff)
+    if facts.is_unreadable_known:
+        return Plan([], rule="unreadable_again")
+    if turn.row["owner"] == "people":
+        handoff = Handoff("unreadable")
+        return Plan([Act("note", write_note(handoff, settings.language))], handoff=handoff)
     return _plan_without_reply(settings, turn, given, Handoff("unreadable"))
 
 

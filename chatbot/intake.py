@@ -17,7 +17,7 @@ from psycopg.rows import dict_row
 from sqlalchemy import Engine
 
 from chatbot.chatwoot_events import ConversationFacts, Event, MessageFacts, UnreadableEvent, read_event
-from chatbot.chatwoot_rules import Meaning, Scope, read_meaning
+from chatbot.chatwoot_rules import Meaning, Scope, find_foreign, read_meaning
 from chatbot.crash_points import crash_point, is_protected
 from chatbot.marks import read_mark
 from chatbot.settings import Settings
@@ -28,10 +28,13 @@ NEAR_S = 1.0  # workers look at least this often by themselves, so only what is 
 
 UPSERT_CONVERSATION = """
 WITH i AS (
-  INSERT INTO inbox (chatwoot_id, name, channel) VALUES (%(inbox)s, %(inbox_name)s, %(channel)s)
+  INSERT INTO inbox (chatwoot_id, name, channel, heard_at)
+  VALUES (%(inbox)s, %(inbox_name)s, %(channel)s, CASE WHEN %(is_heard)s THEN now() END)
   ON CONFLICT (chatwoot_id) DO UPDATE
-  SET name = coalesce(nullif(excluded.name, ''), inbox.name), channel = coalesce(nullif(excluded.channel, ''), inbox.channel)
+  SET name = coalesce(nullif(excluded.name, ''), inbox.name), channel = coalesce(nullif(excluded.channel, ''), inbox.channel),
+    heard_at = coalesce(inbox.heard_at, excluded.heard_at)
   WHERE excluded.name NOT IN ('', inbox.name) OR excluded.channel NOT IN ('', inbox.channel)
+    OR (inbox.heard_at IS NULL AND excluded.heard_at IS NOT NULL)
   RETURNING id
 ), p AS (
   INSERT INTO contact (chatwoot_id, name, email, phone)
@@ -46,16 +49,19 @@ VALUES (%(conversation)s,
         coalesce((SELECT id FROM p), (SELECT id FROM contact WHERE chatwoot_id = %(contact)s)),
         %(status)s, %(at)s, %(can_reply)s)
 ON CONFLICT (chatwoot_id) DO UPDATE
-SET status = excluded.status, can_reply = excluded.can_reply, contact_id = coalesce(c.contact_id, excluded.contact_id)
-WHERE %(takes_status)s AND (excluded.status_at IS NULL OR c.status_at IS NULL OR excluded.status_at >= c.status_at)
-  AND (c.status, c.can_reply, c.contact_id)
-      IS DISTINCT FROM (excluded.status, excluded.can_reply, coalesce(c.contact_id, excluded.contact_id))
+SET contact_id = coalesce(c.contact_id, excluded.contact_id),
+  inbox_id = CASE WHEN %(inbox)s = 0 THEN c.inbox_id ELSE excluded.inbox_id END
+WHERE (c.contact_id IS NULL AND excluded.contact_id IS NOT NULL) OR (%(inbox)s <> 0 AND c.inbox_id <> excluded.inbox_id)
 """
 
 # The statement above holds the row's lock, so what is read here is the newest state.
 INSERT_INPUT = """
 WITH c AS (
   SELECT c.id, c.in_seq, coalesce(i.debounce_s, %(debounce_s)s) AS debounce_s,
+         coalesce(%(at)s::timestamptz < c.status_at, false) AS is_stale,
+         -- pending again, after it had not been: a handback. A person who answers in pending keeps it.
+         NOT %(theirs)s AND (c.status <> 'pending' OR c.owner_reason IN ('open', 'assigned', 'resolved'))
+           AND coalesce(%(sent_at)s::timestamptz > c.last_human_at, true) AS is_back,
          (SELECT m.arrived_at FROM message m WHERE m.conversation_id = c.id AND m.seq > c.answered_seq
           AND m.ignore_rule IS NULL ORDER BY m.seq LIMIT 1) AS oldest
   FROM conversation c JOIN inbox i ON i.id = c.inbox_id WHERE c.chatwoot_id = %(conversation)s
@@ -74,19 +80,18 @@ UPDATE conversation u SET
     WHEN %(is_press)s OR u.answer_due_at <= now() THEN least(u.answer_due_at, now())
     ELSE least(coalesce(c.oldest, now()) + make_interval(secs => %(debounce_max_s)s),
                now() + make_interval(secs => c.debounce_s)) END,
-  owner = CASE WHEN stale OR u.owner_reason = 'bot_off' THEN u.owner WHEN %(theirs)s THEN 'people'
-          WHEN free THEN 'bot' ELSE u.owner END,
-  owner_reason = CASE WHEN stale OR u.owner_reason = 'bot_off' THEN u.owner_reason
-                      WHEN %(theirs)s AND u.owner = 'bot' THEN 'open' WHEN free THEN ''
+  owner = CASE WHEN c.is_stale OR u.owner_reason = 'bot_off' THEN u.owner WHEN %(theirs)s THEN 'people'
+          WHEN c.is_back THEN 'bot' ELSE u.owner END,
+  owner_reason = CASE WHEN c.is_stale OR u.owner_reason = 'bot_off' THEN u.owner_reason
+                      WHEN %(theirs)s AND u.owner = 'bot' THEN 'open' WHEN c.is_back THEN ''
                  ELSE u.owner_reason END,
+  status = CASE WHEN c.is_stale THEN u.status ELSE %(status)s END,
+  can_reply = CASE WHEN c.is_stale THEN u.can_reply ELSE %(can_reply)s END,
+  has_bot = %(has_bot)s,
   status_at = greatest(u.status_at, %(at)s::timestamptz),
   updated_at = now()
-FROM m, c, LATERAL (SELECT
-    %(at)s::timestamptz < (SELECT status_at FROM conversation x WHERE x.id = c.id) AS stale,
-    NOT %(theirs)s AND coalesce(%(sent_at)s::timestamptz > (SELECT last_human_at FROM conversation x WHERE x.id = c.id), true)
-      AS free) f
+FROM m, c
 WHERE u.id = m.conversation_id
-RETURNING u.id, u.answer_due_at <= now() + make_interval(secs => %(near_s)s) AS is_near
 """
 
 INSERT_LINE = """
@@ -98,7 +103,9 @@ ON CONFLICT (chatwoot_id, kind, variant) DO NOTHING
 TAKE_OVER = """
 UPDATE conversation SET owner = 'people', owner_reason = %(why)s, human_seq = human_seq + 1,
   spoken_seq = spoken_seq + %(spoken)s::int, updated_at = now(),
-  last_human_at = greatest(last_human_at, %(sent_at)s::timestamptz)
+  last_human_at = greatest(last_human_at, %(sent_at)s::timestamptz),
+  status = CASE WHEN coalesce(%(at)s::timestamptz < status_at, false) THEN status ELSE %(status)s END,
+  status_at = greatest(status_at, %(at)s::timestamptz)
 WHERE chatwoot_id = %(conversation)s AND coalesce(%(sent_at)s::timestamptz >= handed_back_at, true)
 """
 
@@ -110,20 +117,31 @@ UPDATE conversation SET owner = 'bot', owner_reason = '', handed_back_at = %(sen
 """
 
 WAKE = """
-UPDATE conversation SET wake_at = now(), wake_reason = %(wake)s WHERE chatwoot_id = %(conversation)s
+UPDATE conversation SET wake_at = now(), wake_reason = concat_ws(',', wake_reason, %(wake)s::text)
+WHERE chatwoot_id = %(conversation)s
 """
 
-BOT_OFF = f"{SPOKEN_TAKE_OVER}".replace("updated_at = now()", "wake_at = now(), wake_reason = %(wake)s")
+BOT_OFF = f"{SPOKEN_TAKE_OVER}".replace(
+    "updated_at = now()", "wake_at = now(), wake_reason = concat_ws(',', wake_reason, %(wake)s::text)"
+)
 BOT_ON = f"""
 WITH l AS ({INSERT_LINE} RETURNING id)
-UPDATE conversation SET owner = 'bot', owner_reason = '', handed_back_at = %(sent_at)s, wake_at = now(), wake_reason = %(wake)s
+UPDATE conversation SET owner = 'bot', owner_reason = '', handed_back_at = %(sent_at)s, wake_at = now(),
+  wake_reason = concat_ws(',', wake_reason, %(wake)s::text)
 WHERE chatwoot_id = %(conversation)s AND EXISTS (SELECT FROM l)
 """
 
+# An unfinished turn whose part was unknown till now goes on at once.
 ECHO = """
-UPDATE part SET state = 'sent', chatwoot_id = %(message)s, sent_at = coalesce(sent_at, now()), error = NULL
-WHERE mark = %(mark)s AND state IN ('frozen', 'sending', 'unknown', 'dropped', 'held')
-RETURNING id
+WITH p AS (
+  UPDATE part SET state = 'sent', chatwoot_id = %(message)s, sent_at = coalesce(sent_at, now()), error = NULL
+  WHERE mark = %(mark)s AND state IN ('frozen', 'sending', 'unknown', 'dropped', 'held')
+  RETURNING turn_id)
+UPDATE conversation SET
+  answer_due_at = CASE WHEN t.wake IS NULL THEN least(answer_due_at, now()) ELSE answer_due_at END,
+  wake_at = CASE WHEN t.wake IS NULL THEN wake_at ELSE now() END
+FROM p JOIN turn t ON t.id = p.turn_id
+WHERE conversation.id = t.conversation_id AND t.finished_at IS NULL
 """
 
 # A part that we don't know: another installation, or this one before it was restored, has answered up to that message.
@@ -134,16 +152,11 @@ FROM conversation c WHERE c.id = m.conversation_id AND c.chatwoot_id = %(convers
   AND NOT EXISTS (SELECT FROM part WHERE mark = %(mark)s)
 """
 
-RING_PROVED = """
-UPDATE conversation SET answer_due_at = least(answer_due_at, now())
-WHERE chatwoot_id = %(conversation)s AND EXISTS (
-  SELECT FROM turn t WHERE t.conversation_id = conversation.id AND t.finished_at IS NULL AND t.state = 'frozen')
-"""
-
 FAILED = """
 WITH p AS (
   UPDATE part SET state = 'failed', error = %(error)s WHERE mark = %(mark)s AND state <> 'failed' RETURNING conversation_id)
-UPDATE conversation SET wake_at = now(), wake_reason = 'delivery_failed' FROM p WHERE conversation.id = p.conversation_id
+UPDATE conversation SET wake_at = now(), wake_reason = concat_ws(',', wake_reason, 'delivery_failed')
+FROM p WHERE conversation.id = p.conversation_id
 """
 
 TRANSCRIBED = """
@@ -171,7 +184,7 @@ def accept(engine: Engine, settings: Settings, body: bytes, delivery: str | None
         event = read_event(body)
         meaning = read_meaning(event, make_scope(settings))
     except UnreadableEvent as e:
-        _in_transaction(engine, partial(_bury, problem=e, body=body, delivery=delivery))
+        _in_transaction(engine, partial(_bury, problem=e, body=body, delivery=delivery, scope=make_scope(settings)))
         log.error("webhook_unreadable", problem=str(e), conversation=e.conversation_id)
         return "unreadable"
     receipt = {
@@ -203,7 +216,9 @@ def _in_transaction(engine: Engine, work: Callable[[Raw], None], *, pipelined: b
     """Once more on a new connection where a pooled one turned out dead, or two first messages raced for a row."""
     try:
         _try_transaction(engine, work, pipelined=pipelined)
-    except (psycopg.OperationalError, psycopg.errors.NotNullViolation, psycopg.errors.DeadlockDetected):
+    except psycopg.errors.QueryCanceled:
+        raise  # the database is too slow now; a second try would outlast Chatwoot's patience
+    except (psycopg.OperationalError, psycopg.errors.NotNullViolation):
         _try_transaction(engine, work, pipelined=False)
 
 
@@ -227,7 +242,7 @@ def store(raw: Raw, event: Event, meaning: Meaning, settings: Settings, source: 
     conversation = event.conversation
     if meaning.kind == "nothing" or conversation is None:
         return
-    values = _conversation_values(event, conversation, takes_status=meaning.kind == "input")
+    values = _conversation_values(event, conversation, source)
     raw.execute(UPSERT_CONVERSATION, values)
     if meaning.kind == "state":
         _store_state(raw, event, conversation, settings)
@@ -243,7 +258,6 @@ def _store_input(raw: Raw, values: dict[str, Any], meaning: Meaning, settings: S
         "is_press": is_press,
         "debounce_s": settings.debounce_seconds,
         "debounce_max_s": settings.debounce_max_s,
-        "near_s": NEAR_S,
     }
     if not is_protected("input_key"):
         values["variant"] = values["variant"] + raw.execute("SELECT gen_random_uuid()::text").fetchone()[0]  # type: ignore[index]
@@ -271,7 +285,6 @@ def _store_echo(raw: Raw, values: dict[str, Any], _meaning: Meaning, _settings: 
         return
     mark = read_mark(values["mark"])
     raw.execute(ECHO, values)
-    raw.execute(RING_PROVED, values)
     if mark is not None and mark.conversation == values["conversation"]:
         raw.execute(ANSWERED_ELSEWHERE, values | {"newest": mark.newest})
 
@@ -307,7 +320,8 @@ def _store_state(raw: Raw, event: Event, conversation: ConversationFacts, settin
     row = cursor.execute("SELECT * FROM conversation WHERE chatwoot_id = %s FOR UPDATE", [conversation.id]).fetchone()
     if row is None or (conversation.at and row["status_at"] and conversation.at < row["status_at"]):
         return
-    values = {"conversation": conversation.id, "sent_at": conversation.at, "status": conversation.status}
+    at = conversation.at
+    values = {"conversation": conversation.id, "sent_at": at, "at": at, "status": conversation.status}
     is_own = conversation.status in {"open", "pending"} and _is_own_act(raw, row["id"], conversation.status, settings)
     is_new = conversation.status != row["status"]
     if conversation.has_person and not is_own and (row["owner"] == "bot" or event.assignee_changed):
@@ -337,11 +351,12 @@ def _is_own_act(raw: Raw, conversation_id: int, status: str, settings: Settings)
     return found.fetchone() is not None
 
 
-def _bury(raw: Raw, problem: UnreadableEvent, body: bytes, delivery: str | None) -> None:
+def _bury(raw: Raw, problem: UnreadableEvent, body: bytes, delivery: str | None, scope: Scope) -> None:
     """Keeps a dead letter, and has its conversation handed off where that can be read from it."""
-    if problem.conversation_id is not None:
+    is_ours = not find_foreign(problem.account_id, problem.inbox_id, scope)
+    if problem.conversation_id is not None and is_ours:
         facts = ConversationFacts(problem.conversation_id, problem.inbox_id, "pending")
-        values = _conversation_values(Event("unreadable"), facts, takes_status=False)
+        values = _conversation_values(Event("unreadable"), facts, "webhook")
         raw.execute(UPSERT_CONVERSATION, values)
         raw.execute(WAKE, values | {"wake": "unreadable"})
         raw.execute("SELECT pg_notify('mostrador', '')")
@@ -349,7 +364,7 @@ def _bury(raw: Raw, problem: UnreadableEvent, body: bytes, delivery: str | None)
     raw.execute(WEBHOOK, receipt | {"error": str(problem).replace("\x00", "")[:500], "body": body[:1_000_000]})
 
 
-def _conversation_values(event: Event, conversation: ConversationFacts, *, takes_status: bool) -> dict[str, Any]:
+def _conversation_values(event: Event, conversation: ConversationFacts, source: str) -> dict[str, Any]:
     contact = conversation.contact
     return {
         "conversation": conversation.id,
@@ -363,7 +378,8 @@ def _conversation_values(event: Event, conversation: ConversationFacts, *, takes
         "status": conversation.status,
         "at": conversation.at,
         "can_reply": conversation.can_reply,
-        "takes_status": takes_status,
+        "has_bot": conversation.has_bot,
+        "is_heard": source == "webhook",
         "theirs": conversation.status != "pending" or conversation.has_person,
     }
 

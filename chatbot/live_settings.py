@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from chatbot.config import Config
+from chatbot.errors import ConfigError
 from chatbot.settings import Settings, load_settings
 
 log = structlog.get_logger()
@@ -17,7 +18,7 @@ REFRESH_S = 2.0
 
 
 class LiveSettings:
-    """Call it for a snapshot. Where the database is away the last one that was read is kept."""
+    """Call it for a snapshot. Where the database is away, or a setting became wrong, the last one that was read is kept."""
 
     def __init__(self, engine: Engine, config: Config) -> None:
         self._engine = engine
@@ -37,8 +38,8 @@ class LiveSettings:
         try:
             with self._engine.connect() as connection:
                 return load_settings(connection, self._config)
-        except SQLAlchemyError:
+        except (SQLAlchemyError, ConfigError) as e:
             if self._settings is None:
                 raise
-            log.warning("settings_not_refreshed")
+            log.error("settings_not_refreshed", problem=str(e) if isinstance(e, ConfigError) else type(e).__name__)
             return self._settings

@@ -47,6 +47,10 @@ class Progress:
         return any(a["state"] not in {"frozen", "dropped"} or a["attempts"] for a in self.acts)
 
     @property
+    def has_diverted(self) -> bool:
+        return any(a["kind"] == "open" for a in self.acts)
+
+    @property
     def has_opened(self) -> bool:
         return any(a["kind"] == "open" and a["state"] in {"started", "done"} for a in self.acts)
 
@@ -57,11 +61,11 @@ class Progress:
 
 ACTS = text("""
 SELECT 'part' AS type, ordinal, id, CASE WHEN is_note THEN 'note' ELSE 'say' END AS kind, state, mark, text, choices AS value,
-  last_id_before, attempts, extract(epoch FROM deadline_at - now())::float AS deadline_in_s,
+  last_id_before, attempts, chatwoot_id, error, extract(epoch FROM deadline_at - now())::float AS deadline_in_s,
   extract(epoch FROM now() - unknown_since)::float AS unknown_for_s
 FROM part WHERE turn_id = :turn
 UNION ALL
-SELECT 'action', ordinal, id, kind, state, NULL, NULL, value, 0, 0, NULL, NULL FROM action WHERE turn_id = :turn
+SELECT 'action', ordinal, id, kind, state, NULL, NULL, value, 0, 0, NULL, error, NULL, NULL FROM action WHERE turn_id = :turn
 ORDER BY ordinal
 """)
 

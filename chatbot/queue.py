@@ -41,7 +41,7 @@ def _claim_by(column: str) -> str:
       lease_until = now() + make_interval(secs => :lease_s)
     FROM due WHERE c.id = due.id
     RETURNING c.id, c.epoch, c.crashes - 1 AS crashes, c.tries,
-      CASE WHEN c.wake_at <= now() THEN c.wake_reason END AS wake_reason
+      CASE WHEN c.wake_at <= now() THEN split_part(c.wake_reason, ',', 1) END AS wake_reason
     """
 
 
@@ -62,14 +62,15 @@ NEXT_DUE = """
 SETTLE = text(f"""
 UPDATE conversation c SET answered_seq = greatest(answered_seq, :seq), lease_by = NULL, lease_until = NULL, crashes = 0,
   tries = 0, discards = 0, answer_due_at = {NEXT_DUE},
-  wake_at = CASE WHEN :is_wake THEN NULL ELSE wake_at END, wake_reason = CASE WHEN :is_wake THEN NULL ELSE wake_reason END
+  wake_at = CASE WHEN NOT :is_wake THEN wake_at WHEN wake_reason LIKE '%,%' THEN now() END,
+  wake_reason = CASE WHEN :is_wake THEN nullif(regexp_replace(wake_reason, '^[^,]*,?', ''), '') ELSE wake_reason END
 FROM inbox i WHERE i.id = c.inbox_id AND c.id = :conversation AND (c.epoch = :epoch OR NOT :fenced)
 RETURNING c.id
 """)
 
 SETTLE_WITHOUT_RECOUNT = text("""
 UPDATE conversation c SET answered_seq = greatest(answered_seq, :seq), lease_by = NULL, lease_until = NULL, crashes = 0,
-  tries = 0, discards = 0, answer_due_at = NULL, wake_at = NULL, wake_reason = NULL
+  tries = 0, discards = 0, answer_due_at = NULL
 WHERE c.id = :conversation AND (c.epoch = :epoch OR NOT :fenced) RETURNING c.id
 """)
 
@@ -117,9 +118,9 @@ WHERE in_seq > answered_seq AND answer_due_at IS NULL AND lease_by IS NULL
 NEXT_TIME = text("""
 SELECT extract(epoch FROM least(
   (SELECT answer_due_at FROM conversation WHERE answer_due_at IS NOT NULL AND (lease_until IS NULL OR lease_until < now())
-   ORDER BY answer_due_at LIMIT 1),
+   AND (crashes < :suspect OR :is_idle) ORDER BY answer_due_at LIMIT 1),
   (SELECT wake_at FROM conversation WHERE wake_at IS NOT NULL AND (lease_until IS NULL OR lease_until < now())
-   ORDER BY wake_at LIMIT 1)) - now())
+   AND (crashes < :suspect OR :is_idle) ORDER BY wake_at LIMIT 1)) - now())
 """)
 
 
@@ -134,10 +135,13 @@ def claim(connection: Connection, worker: int, settings: Settings, limit: int, *
     return leases
 
 
-def settle(connection: Connection, lease: Lease, seq: int, settings: Settings) -> bool:
-    """Answered up to `seq`; what came later is due by its own arrivals. False: the lease was lost, nothing is written."""
+def settle(connection: Connection, lease: Lease, seq: int, settings: Settings, *, is_wake: bool = False) -> bool:
+    """Answered up to `seq`; what came later is due by its own arrivals. False: the lease was lost, nothing is written.
+
+    is_wake: what the timer was for is done, and the next thing it is for, if any, is due.
+    """
     statement = SETTLE if is_protected("recount") else SETTLE_WITHOUT_RECOUNT
-    return _write(connection, statement, lease, {"seq": seq, **_debounce(settings)})
+    return _write(connection, statement, lease, {"seq": seq, "is_wake": is_wake, **_debounce(settings)})
 
 
 def put_back(connection: Connection, lease: Lease, delay_s: float, *, is_try: bool = True) -> bool:
@@ -156,7 +160,8 @@ def discard(connection: Connection, lease: Lease, answered_seq: int, settings: S
 
 
 def _write(connection: Connection, statement: Any, lease: Lease, values: dict[str, Any]) -> bool:
-    values |= {"conversation": lease.conversation_id, "epoch": lease.epoch, "is_wake": lease.wake_reason is not None}
+    values = {"is_wake": lease.wake_reason is not None, **values}
+    values |= {"conversation": lease.conversation_id, "epoch": lease.epoch}
     values["fenced"] = is_protected("epoch")
     used = {name: values[name] for name in statement.compile().params}
     return connection.execute(statement, used).first() is not None
@@ -176,7 +181,18 @@ def sweep(connection: Connection) -> int:
     return freed + connection.execute(RING_OWED).rowcount
 
 
-def next_due_in_s(connection: Connection) -> float | None:
-    """Seconds until something is due (negative: overdue), None where nothing waits."""
-    found = connection.execute(NEXT_TIME).scalar()
+OVERDUE_SUSPECT = text(f"""
+SELECT EXISTS (SELECT FROM conversation WHERE crashes >= {SUSPECT_CRASHES} AND (lease_until IS NULL OR lease_until < now())
+  AND least(answer_due_at, wake_at) < now() - make_interval(secs => :after_s))
+""")
+
+
+def has_overdue_suspect(connection: Connection, after_s: float) -> bool:
+    """Whether a suspect has waited so long for an idle worker that claims should stop until it had its turn."""
+    return bool(connection.execute(OVERDUE_SUSPECT, {"after_s": after_s}).scalar())
+
+
+def next_due_in_s(connection: Connection, *, is_idle: bool) -> float | None:
+    """Seconds until something can be claimed (negative: overdue), None where nothing waits. Suspects only count if idle."""
+    found = connection.execute(NEXT_TIME, {"suspect": SUSPECT_CRASHES, "is_idle": is_idle}).scalar()
     return None if found is None else float(found)

@@ -31,6 +31,7 @@ def reconcile(means: Means) -> int:
     with means.engine.connect() as connection:
         if not connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": LOCK}).scalar():
             return 0
+        connection.commit()  # the lock is the session's; a transaction left open for minutes would be ended
         try:
             return _read_since(means, connection.engine)
         finally:
@@ -41,12 +42,12 @@ def _read_since(means: Means, engine: Engine) -> int:
     settings = means.settings
     now = datetime.now(UTC)
     with engine.connect() as connection:
-        reconciled_at = connection.execute(text("SELECT reconciled_at FROM instance")).scalar()
-    since = (reconciled_at or now) - timedelta(seconds=settings.reconcile_overlap_s if reconciled_at else 0)
+        at, floor = connection.execute(text("SELECT reconciled_at, reconcile_floor FROM instance")).one()
+    since = max(at - timedelta(seconds=settings.reconcile_overlap_s), floor or at) if at else now
     try:
         chatwoot = make_client(settings)
         within_s = int((now - since).total_seconds()) + 60
-        count = sum(_read_conversation(means, chatwoot, c, since) for c in chatwoot.get_updated_conversations(within_s))
+        count = _read_each(means, chatwoot, chatwoot.get_updated_conversations(within_s), since)
     except Interrupted:
         return 0  # Chatwoot isn't set up yet
     except ChatwootError as e:
@@ -56,11 +57,25 @@ def _read_since(means: Means, engine: Engine) -> int:
     return count
 
 
+def _read_each(means: Means, chatwoot: Chatwoot, conversations: list[dict[str, Any]], since: datetime) -> int:
+    """One conversation that can't be read doesn't keep the others from being answered."""
+    count = 0
+    for given in conversations:
+        try:
+            count += _read_conversation(means, chatwoot, given, since)
+        except ChatwootError as e:
+            if e.status in {401, 403}:
+                raise
+            log.error("reconcile_conversation_failed", conversation=given.get("id"), error=str(e)[:300])
+    return count
+
+
 def _note(engine: Engine, at: datetime | None, error: str | None) -> None:
     with engine.begin() as connection:
         before = connection.execute(text("SELECT reconcile_error FROM instance")).scalar()
         connection.execute(
-            text("UPDATE instance SET reconciled_at = coalesce(:at, reconciled_at), reconcile_error = :error"),
+            text("""UPDATE instance SET reconciled_at = coalesce(:at, reconciled_at), reconcile_error = :error,
+                 reconcile_floor = coalesce(reconcile_floor, :at)"""),
             {"at": at, "error": error},
         )
         if at is not None and is_held(connection):
@@ -76,7 +91,7 @@ def _read_conversation(means: Means, chatwoot: Chatwoot, given: Mapping[str, Any
         facts = conversation_facts(given)
     except UnreadableEvent:
         return 0
-    if settings.chatwoot_inbox_id and facts.inbox_id not in settings.chatwoot_inbox_id:
+    if not _is_ours(means, facts.inbox_id):
         return 0
     count = 0
     for message in _messages_since(chatwoot, facts.id, since):
@@ -87,10 +102,20 @@ def _read_conversation(means: Means, chatwoot: Chatwoot, given: Mapping[str, Any
             log.warning("reconcile_unreadable", conversation=facts.id, problem=str(e))
             continue
         intake.accept_event(means.engine, settings, event)
-        if event.message is not None and event.message.submitted:  # a press is an update of a message of ours
+        # a press or a failed delivery is an update of a message of ours
+        if event.message is not None and (event.message.submitted or event.message.is_failed):
             intake.accept_event(means.engine, settings, replace(event, name="message_updated"))
     intake.accept_event(means.engine, settings, Event("conversation_updated", inbox_id=facts.inbox_id, conversation=facts))
     return count
+
+
+def _is_ours(means: Means, inbox_id: int) -> bool:
+    """A user's token sees the whole account: only inboxes that are named, or that a webhook has told of, are read."""
+    if means.settings.chatwoot_inbox_id:
+        return inbox_id in means.settings.chatwoot_inbox_id
+    statement = text("SELECT 1 FROM inbox WHERE chatwoot_id = :id AND heard_at IS NOT NULL AND NOT is_foreign")
+    with means.engine.connect() as connection:
+        return connection.execute(statement, {"id": inbox_id}).first() is not None
 
 
 def _messages_since(chatwoot: Chatwoot, conversation: int, since: datetime) -> Iterator[Mapping[str, Any]]:

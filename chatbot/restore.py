@@ -11,18 +11,17 @@ from sqlalchemy import Connection, text
 from chatbot.crash_points import is_protected
 
 log = structlog.get_logger()
-RESTORED = "restored"
 
-# which server, which of its databases, and which branch of its history
+# which server, which of its databases, which making of its tables, and which branch of its history
 FINGERPRINT = text("""
 SELECT system_identifier || '/' || (SELECT oid FROM pg_database WHERE datname = current_database()) || '/' ||
+  'instance'::regclass::oid || '/' ||
   (SELECT timeline_id FROM pg_control_checkpoint())
 FROM pg_control_system()
 """)
 
 NOTICE = text("""
-UPDATE instance SET fingerprint = :fingerprint, installation_id = gen_random_uuid(), restored_at = now(), paused_at = now(),
-  paused_until = NULL, pause_reason = 'restored'
+UPDATE instance SET fingerprint = :fingerprint, installation_id = gen_random_uuid(), restored_at = now(), held_at = now()
 """)
 
 # What was frozen or on its way at the backup may have been sent since: nothing of it goes out unproved.
@@ -51,9 +50,8 @@ def notice_restore(connection: Connection) -> bool:
 
 def is_held(connection: Connection) -> bool:
     """Whether nothing may be claimed at all because a restored database hasn't read what happened since."""
-    row = connection.execute(text("SELECT paused_at IS NOT NULL AND pause_reason = 'restored' FROM instance")).scalar()
-    return bool(row)
+    return bool(connection.execute(text("SELECT held_at IS NOT NULL FROM instance")).scalar())
 
 
 def release_hold(connection: Connection) -> None:
-    connection.execute(text("UPDATE instance SET paused_at = NULL, pause_reason = NULL WHERE pause_reason = 'restored'"))
+    connection.execute(text("UPDATE instance SET held_at = NULL"))

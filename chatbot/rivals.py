@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
 from urllib.parse import urlsplit
 
 import structlog
@@ -18,11 +20,14 @@ log = structlog.get_logger()
 
 
 def check_rivals(means: Means, config: Config) -> None:
-    """Mutes or unmutes this installation."""
+    """Mutes or unmutes this installation, and notes which inboxes are another bot's."""
+    bot = _find_own_bot(means.settings)
+    if bot is not None:
+        _check_inboxes(means, int(bot["id"]))
     if not config.public_url:
         return
     ours = read_origin(config.public_url)
-    told = _ask_bot_origin(means.settings)
+    told = _read_bot_origin(bot)
     with means.engine.connect() as connection:
         own_id, muted = connection.execute(text("SELECT installation_id::text, muted_reason FROM instance")).one()
     if told is not None and told != ours:
@@ -38,15 +43,38 @@ def read_origin(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}".lower()
 
 
-def _ask_bot_origin(settings: Settings) -> str | None:
-    """Where Chatwoot sends our bot's webhooks; None where the token may not know."""
+def _find_own_bot(settings: Settings) -> dict[str, Any] | None:
+    """Our agent bot as Chatwoot has it; None where the token may not know."""
     try:
         bots = make_client(settings).get_agent_bots()
     except (ChatwootError, Interrupted):
         return None
     token = settings.chatwoot_bot_token.get_secret_value()
-    urls = [b.get("outgoing_url") for b in bots if token and b.get("access_token") == token]
-    return read_origin(urls[0]) if urls and isinstance(urls[0], str) and urls[0] else None
+    return next((b for b in bots if token and b.get("access_token") == token and isinstance(b.get("id"), int)), None)
+
+
+def _read_bot_origin(bot: Mapping[str, Any] | None) -> str | None:
+    """Where Chatwoot sends our bot's webhooks."""
+    url = bot.get("outgoing_url") if bot else None
+    return read_origin(url) if isinstance(url, str) and url else None
+
+
+def _check_inboxes(means: Means, bot_id: int) -> None:
+    """An account's webhook and a user's token see inboxes that have another bot, or none: those aren't ours to answer."""
+    with means.engine.connect() as connection:
+        inboxes = connection.execute(text("SELECT chatwoot_id, is_foreign FROM inbox WHERE chatwoot_id > 0")).all()
+    for inbox, was_foreign in inboxes:
+        try:
+            bot = make_client(means.settings).get_inbox_bot(inbox)
+        except (ChatwootError, Interrupted):
+            continue
+        is_foreign = bot is None or bot.get("id") != bot_id
+        if is_foreign != was_foreign:
+            log.warning("inbox_checked", inbox=inbox, is_foreign=is_foreign)
+            with means.engine.begin() as connection:
+                connection.execute(
+                    text("UPDATE inbox SET is_foreign = :foreign WHERE chatwoot_id = :id"), {"foreign": is_foreign, "id": inbox}
+                )
 
 
 def _set_muted(means: Means, before: str | None, reason: str | None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import structlog
 from sqlalchemy import RowMapping, text
 
 from chatbot.chatwoot_look import Look, is_taken
@@ -11,7 +12,10 @@ from chatbot.crash_points import crash_point, is_protected
 from chatbot.errors import ChatwootError, Interrupted
 from chatbot.outgoing import TOKEN_REFUSED, Delivery, Discarded, Progress, is_overtaken, look_again, write
 
+log = structlog.get_logger()
+
 STARTED = text("UPDATE action SET state = 'started', started_at = now(), echoes = 0 WHERE id = :action")
+NOT_STARTED = text("UPDATE action SET state = 'frozen', started_at = NULL WHERE id = :action")
 DONE = text("UPDATE action SET state = :state, done_at = now(), error = :error WHERE id = :action")
 GIVEN_AWAY = text("""
 UPDATE conversation SET status = 'open', owner = 'people',
@@ -37,7 +41,15 @@ def perform(delivery: Delivery, act: RowMapping, progress: Progress) -> bool:
 def _open(delivery: Delivery, act: RowMapping, look: Look | None, progress: Progress) -> bool:
     """False where people have it already. A suggestion or a notice doesn't mind: its note goes in whoever has it."""
     turn = delivery.turn
-    minds = turn.mode == "live" and turn.to_seq > turn.from_seq and not progress.has_begun
+    answers = turn.mode == "live" and turn.wake is None and not turn.rule
+    minds = answers and not progress.has_begun
+    if (
+        look is not None
+        and answers
+        and act["state"] == "started"
+        and (look.has_person or look.human_id > turn.newest_chatwoot_id)
+    ):
+        return False  # our call may have failed, and a person came first
     if look is not None and minds and is_protected("look") and is_taken(look, turn, has_opened=False):
         return False
     if look is not None and look.status == "open":
@@ -59,6 +71,8 @@ def _take_back(delivery: Delivery, act: RowMapping, look: Look | None) -> bool:
     turn = delivery.turn
     if look is None or look.status not in {"open", "pending"} or (look.has_person and turn.wake != "bot_on"):
         return False
+    if look.has_person and not _attempt(delivery, act, lambda: delivery.chatwoot.unassign(turn.conversation)):
+        return False
     if look.status == "open":
         write(delivery, STARTED, {"action": act["id"]})
         if not _attempt(delivery, act, lambda: delivery.chatwoot.set_status(turn.conversation, "pending")):
@@ -68,7 +82,7 @@ def _take_back(delivery: Delivery, act: RowMapping, look: Look | None) -> bool:
 
 
 def _call(delivery: Delivery, act: RowMapping, look: Look | None) -> None:
-    if act["kind"] == "assign" and look is not None and look.has_person:
+    if (act["kind"] == "assign" and look is not None and look.has_person) or (act["kind"] == "labels" and look is None):
         _close(delivery, act, "dropped")
         return
     write(delivery, STARTED, {"action": act["id"]})
@@ -81,7 +95,7 @@ def _make_call(delivery: Delivery, act: RowMapping, look: Look | None) -> None:
     if act["kind"] == "assign":
         chatwoot.assign(conversation, assignee_id=value[0], team_id=value[1])
     elif act["kind"] == "labels":
-        have = list(look.labels) if look else []  # the call replaces the whole set
+        have = look.labels if look else ()  # the call replaces the whole set
         chatwoot.set_labels(conversation, [*have, *(v for v in value if v not in have)])
     else:
         chatwoot.set_priority(conversation, str(value[0]))
@@ -92,10 +106,15 @@ def _attempt(delivery: Delivery, act: RowMapping, call: Callable[[], None]) -> b
     try:
         call()
     except ChatwootError as e:
-        if not e.permanent or e.status in TOKEN_REFUSED:
+        is_needed = act["kind"] in {"open", "pending"}
+        if is_needed and e.sent is False:
+            write(delivery, NOT_STARTED, {"action": act["id"]})
+        is_refused = e.permanent or e.status == 422
+        if not is_refused or (is_needed and e.status in TOKEN_REFUSED):
             raise Interrupted(str(e)) from e
-        if e.status == 404 and act["kind"] == "open":
+        if e.status == 404 and is_needed:
             raise
+        log.warning("action_refused", kind=act["kind"], error=str(e)[:300])
         _close(delivery, act, "dropped", str(e)[:300])
         return False
     return True

@@ -11,6 +11,7 @@ from typing import Any
 import structlog
 from sqlalchemy import RowMapping, text
 
+from chatbot.chatwoot_events import message_facts
 from chatbot.chatwoot_look import Look, is_taken, look_at
 from chatbot.crash_points import crash_point, is_protected
 from chatbot.errors import ChatwootError, Interrupted, LostLease
@@ -20,6 +21,8 @@ from chatbot.turn import fence
 
 log = structlog.get_logger()
 LOOK_AGE_S = 1.0  # a look older than this is taken again
+SLOW_TRIES = 5  # after so many put-backs in a row a Chatwoot that answers too slowly counts as one that can't be read
+MAX_ATTEMPTS = 8  # posts of one part that Chatwoot, which could be read each time, surely did not take
 MARK_AGE_S = 5.0  # a process that was frozen this long between mark and post does not post
 
 
@@ -27,11 +30,16 @@ def send(delivery: Delivery, act: RowMapping, progress: Progress) -> bool:
     """One part that surely isn't in Chatwoot yet. False where people have the conversation."""
     look = look_again(delivery)
     is_note = act["kind"] == "note"
+    if look is not None and look.newest_mark == act["mark"]:
+        _set_part(delivery, act, "sent")  # it was stored later than anybody could expect
+        return True
     if not is_note:
-        if look is None:
+        if look is None or (_is_too_old(look) and delivery.turn.lease.tries >= SLOW_TRIES):
             divert(delivery, Handoff("cannot_look"))
             return True
-        if is_protected("look") and is_taken(look, delivery.turn, has_opened=progress.has_opened):
+        if is_protected("look") and (
+            is_taken(look, delivery.turn, has_opened=progress.has_opened) or _has_person_spoken(delivery, look, progress)
+        ):
             return False
         if not look.can_reply:
             divert(delivery, Handoff("cannot_reply"))
@@ -44,6 +52,25 @@ def send(delivery: Delivery, act: RowMapping, progress: Progress) -> bool:
         _set_part(delivery, act, "frozen")
         raise Interrupted("frozen between mark and post")
     return _post(delivery, act)
+
+
+def _is_too_old(look: Look) -> bool:
+    return time.monotonic() - look.at > LOOK_AGE_S
+
+
+def _has_person_spoken(delivery: Delivery, look: Look, progress: Progress) -> bool:
+    """A look shows only the newest message. Where there are some that we don't know, a token that may read shows them."""
+    known = max([delivery.turn.newest_chatwoot_id, *(a["chatwoot_id"] or 0 for a in progress.acts)])
+    if look.newest_id <= known:
+        return False
+    try:
+        messages = delivery.chatwoot.get_messages_after(delivery.turn.conversation, delivery.turn.newest_chatwoot_id)
+    except ChatwootError as e:
+        if e.status in TOKEN_REFUSED:
+            return False
+        raise Interrupted(str(e)) from e
+    found = (message_facts(m) for m in messages)
+    return any(m is not None and m.author in {"person", "phone"} and not m.is_private for m in found)
 
 
 def _post(delivery: Delivery, act: RowMapping) -> bool:
@@ -67,7 +94,7 @@ def _take_failure(delivery: Delivery, act: RowMapping, e: ChatwootError) -> None
         _set_part(delivery, act, "frozen", error=str(e))
         raise Interrupted(str(e)) from e
     _set_part(delivery, act, "dropped", error=str(e))
-    if e.status == 404:
+    if e.status == 404 and e.permanent:
         raise e
     if act["kind"] == "say":
         divert(delivery, Handoff("refused", str(e)[:300]))
@@ -117,7 +144,7 @@ def _mark_sending(delivery: Delivery, act: RowMapping, look: Look | None, progre
     """True: post now. False: people have it. Raises Discarded, Interrupted or LostLease."""
     turn, settings = delivery.turn, delivery.means.settings
     age_s = time.monotonic() - look.at if look else 0.0
-    if age_s > LOOK_AGE_S:
+    if age_s > LOOK_AGE_S and act["kind"] != "note":
         raise Interrupted("the look took too long")
     values = {
         "part": act["id"],
@@ -175,6 +202,10 @@ def prove(delivery: Delivery, act: RowMapping) -> bool:
     crash_point("after_lookup")
     if found is True:
         _set_part(delivery, act, "sent")
+    elif found is False and act["attempts"] >= MAX_ATTEMPTS:
+        _set_part(delivery, act, "dropped")
+        if act["kind"] == "say":
+            divert(delivery, Handoff("refused", (act["error"] or "")[:300]))
     elif found is False or (settings.resend and since_s >= settings.unknown_hold_s):
         _set_part(delivery, act, "frozen")
     elif since_s < settings.unknown_hold_s:

@@ -36,6 +36,33 @@ too us ve very want was we were what when where which who why will with would yo
 """
 FUNCTION_WORDS: dict[Language, frozenset[str]] = {"es": frozenset(SPANISH.split()), "en": frozenset(ENGLISH.split())}
 
+# What leads in to a question and says nothing of it, folded: "perdona que te moleste", "quería saber si", "quick question".
+LEAD_IN = regex.compile(
+    r"""(?:
+    (?:perdon(?:a|e|ad|en|ame)?|disculp(?:a|e|ad|en|ame))(?:\ (?:(?:que|por|la|las|si)\ )?(?:(?:te|os|le|les|la|lo)\ )?
+        (?:molest\w+|interrump\w+|insist\w+))?(?:\ (?:otra\ vez|de\ nuevo))?
+    | por\ favor | porfa | please | pls | oye | oiga | oigan | mira | mire | miren | mirad | bueno | pues | vale | ok | okay | entonces | por\ cierto | eh | es\ que
+    | a\ ver(?:\ si\ (?:me|nos)\ (?:podeis|puedes|pueden|puede)\ (?:ayudar|decir|informar))? | ya\ que\ estamos
+    | (?:(?:(?:queria|queriamos|quisiera|quisieramos|quiero|necesito|necesitaria|me\ gustaria|tengo|tenia|tenemos)\ )
+        (?:hacer(?:te|os|le|les)?\ |preguntar(?:te|os|le|les)?\ |consultar(?:te|os|le|les)?\ )?)?
+        (?:una|otra)\ (?:cosa|cosita|pregunta|preguntita|duda|dudita|consulta|consultita)(?:\ (?:mas|rapida|rapidita|tonta))*(?:\ si)?
+    | (?:queria|queriamos|quisiera|quisieramos|quiero|necesito|necesitaria|me\ gustaria|nos\ gustaria)
+        \ (?:saber|preguntar(?:te|os|le|les)?|consultar(?:te|os|le|les)?)(?:\ (?:si|por))?
+    | (?:me|nos)\ (?:podrias|podriais|podrian|podria|puedes|podeis|pueden|puede)\ (?:decir|informar|confirmar|ayudar)(?:\ si)?
+    | (?:podrias|podriais|podrian|podria|puedes|podeis|pueden|puede)\ (?:decir|informar|confirmar|ayudar)(?:me|nos)(?:\ si)?
+    | me\ preguntaba(?:\ si)? | (?:sabes|sabeis|saben|sabe\ usted)\ si
+    | sorry(?:\ (?:to|for)\ (?:bother|bothering|disturb|disturbing)(?:\ you)?)?(?:\ again)? | excuse\ me | pardon(?:\ me)?
+    | well | so | oh | btw | by\ the\ way
+    | (?:(?:i\ )?(?:have|ve|ve\ got|had|got)\ )?(?:a|one|another|just\ a|just\ one)?\ ?
+        (?:quick\ |small\ |little\ |short\ |last\ |other\ |more\ )*question(?:\ for\ you)?
+    | (?:just\ )?(?:one|another)\ (?:quick\ |small\ |last\ |other\ |more\ )*thing(?:\ more)?
+    | (?:i\ was\ |i\ m\ |im\ |was\ )?(?:just\ )?wondering(?:\ (?:if|whether))?
+    | (?:i\ d\ like|i\ would\ like|i\ want(?:ed)?|i\ need)\ to\ (?:know|ask)(?:\ (?:if|whether))?
+    | (?:can|could)\ (?:you\ tell\ me|i\ ask(?:\ you)?|you\ help\ me)(?:\ (?:something|if|whether))? | do\ you\ know\ (?:if|whether)
+    )(?:\ |$)""",
+    regex.VERBOSE,
+)
+
 
 def fold(text: str) -> str:
     """Lower case without accents (ñ becomes n), for comparing only."""
@@ -51,6 +78,12 @@ def split_words(text: str) -> list[str]:
 def stem_words(text: str, language: Language) -> list[str]:
     """The folded stems of a text, in order, one per word of split_words. Stemmed before folding: stemmers know accents."""
     return [fold(_stem(word[:LONGEST_STEMMED], language)) for word in split_words(text)]
+
+
+def strip_lead_in(words: list[str]) -> list[str]:
+    """Folded words without one phrase that leads in to what they say."""
+    found = LEAD_IN.match(" ".join(words))
+    return words[len(found[0].split()) :] if found else words
 
 
 def _thin_marks(text: str) -> str:

@@ -44,8 +44,11 @@ class OpenTurn:
     is_frozen: bool = False
     wake: str | None = None
     handoff_reason: str | None = None
+    rule: str | None = None
     human_seq: int = 0
     spoken_seq: int = 0
+
+    suffix: str = ""
 
     @property
     def conversation(self) -> int:
@@ -54,7 +57,7 @@ class OpenTurn:
 
 
 LOAD = text("""
-SELECT c.*, i.chatwoot_id AS inbox_chatwoot_id, i.name AS inbox_name, i.channel, coalesce(i.mode, :mode) AS mode,
+SELECT c.*, i.chatwoot_id AS inbox_chatwoot_id, i.is_foreign, i.name AS inbox_name, i.channel, coalesce(i.mode, :mode) AS mode,
   p.name AS contact_name, p.email, p.phone, p.language AS contact_language,
   n.live_release_id, n.muted_reason, n.paused_at IS NOT NULL AND coalesce(n.paused_until > now(), true) AS is_paused,
   now() AS now
@@ -66,18 +69,35 @@ FOR UPDATE OF c
 UNFINISHED = text("SELECT * FROM turn WHERE conversation_id = :conversation AND finished_at IS NULL")
 
 OPEN = text("""
-INSERT INTO turn (conversation_id, release_id, epoch, from_seq, to_seq, newest_chatwoot_id, mode, human_seq, spoken_seq)
-VALUES (:conversation, :release_id, :epoch, :from_seq, :to_seq, :newest, :mode, :human_seq, :spoken_seq)
+INSERT INTO turn (conversation_id, release_id, epoch, from_seq, to_seq, newest_chatwoot_id, mode, wake, human_seq, spoken_seq)
+VALUES (:conversation, :release_id, :epoch, :from_seq, :to_seq, :newest, :mode, :wake, :human_seq, :spoken_seq)
 ON CONFLICT (conversation_id) WHERE finished_at IS NULL DO UPDATE
 SET release_id = excluded.release_id, epoch = excluded.epoch, from_seq = excluded.from_seq, to_seq = excluded.to_seq,
-  newest_chatwoot_id = excluded.newest_chatwoot_id, mode = excluded.mode, human_seq = excluded.human_seq,
+  newest_chatwoot_id = excluded.newest_chatwoot_id, mode = excluded.mode, wake = excluded.wake, human_seq = excluded.human_seq,
   spoken_seq = excluded.spoken_seq, started_at = now()
 RETURNING id
 """)
 
-NEWEST_INPUT = text(
-    "SELECT coalesce(max(chatwoot_id), 0) FROM message WHERE conversation_id = :conversation AND seq IS NOT NULL"
-)
+NEWEST_INPUT = text("""
+SELECT coalesce(max(chatwoot_id) FILTER (WHERE seq > :from_seq AND seq <= :to_seq), max(chatwoot_id), 0)
+FROM message WHERE conversation_id = :conversation AND seq IS NOT NULL
+""")
+
+# Nothing of it can have reached Chatwoot, and it was frozen in another mode or for a message that is stale by now.
+OUTLIVED = text("""
+SELECT NOT EXISTS (SELECT FROM part WHERE turn_id = t.id AND (attempts > 0 OR state NOT IN ('frozen', 'dropped')))
+  AND NOT EXISTS (SELECT FROM action WHERE turn_id = t.id AND state NOT IN ('frozen', 'dropped'))
+  AND (t.mode <> :mode OR t.mode = 'live' AND t.handoff_reason IS DISTINCT FROM 'stale' AND EXISTS (
+    SELECT FROM message WHERE conversation_id = t.conversation_id AND seq > t.from_seq AND seq <= t.to_seq
+    AND ignore_rule IS NULL AND coalesce(sent_at, arrived_at) < now() - make_interval(secs => :fresh_s)))
+FROM turn t WHERE id = :turn
+""")
+
+
+UNFREEZE = text("""
+WITH p AS (DELETE FROM part WHERE turn_id = :turn), a AS (DELETE FROM action WHERE turn_id = :turn)
+UPDATE turn SET state = 'answering', frozen_at = NULL, rule = NULL, handoff_reason = NULL WHERE id = :turn
+""")
 
 
 def fence(connection: Connection, lease: Lease) -> None:
@@ -99,39 +119,39 @@ def open_turn(connection: Connection, lease: Lease, settings: Settings) -> OpenT
     row = connection.execute(LOAD, values).mappings().first()
     if row is None:
         raise LostLease(f"conversation {lease.conversation_id} at epoch {lease.epoch}")
+    mode = "mute" if row["muted_reason"] else "paused" if row["is_paused"] else row["mode"]
     left = connection.execute(UNFINISHED, values).mappings().first()
     if left is not None and left["state"] == "frozen":
-        return _resume(lease, row, left)
-    mode = "mute" if row["muted_reason"] else "paused" if row["is_paused"] else row["mode"]
-    is_wake = lease.wake_reason is not None
-    newest = connection.execute(NEWEST_INPUT, values).scalar_one()
+        outlived = {"turn": left["id"], "mode": mode, "fresh_s": settings.fresh_s}
+        if not connection.execute(OUTLIVED, outlived).scalar():
+            return _resume(lease, row, left, mode)
+        connection.execute(UNFREEZE, outlived)
+    wake = lease.wake_reason if left is None else left["wake"]
+    is_wake = wake is not None
+    span = {"from_seq": row["answered_seq"], "to_seq": row["answered_seq"] if is_wake else row["in_seq"]}
+    newest = connection.execute(NEWEST_INPUT, values | span).scalar_one()
     turn = OpenTurn(
         id=0,
         lease=lease,
         row=row,
-        from_seq=row["answered_seq"],
-        to_seq=row["answered_seq"] if is_wake else row["in_seq"],
+        **span,
         newest_chatwoot_id=newest,
         mode=mode,
         release_id=row["live_release_id"],
-        wake=lease.wake_reason,
+        wake=wake,
         human_seq=row["human_seq"],
         spoken_seq=row["spoken_seq"],
     )
-    names = ("release_id", "from_seq", "to_seq", "mode", "human_seq", "spoken_seq")
+    names = ("release_id", "from_seq", "to_seq", "mode", "wake", "human_seq", "spoken_seq")
     values |= {n: getattr(turn, n) for n in names} | {"newest": newest}
     return replace(turn, id=connection.execute(OPEN, values).scalar_one())
 
 
-def _resume(lease: Lease, row: RowMapping, left: RowMapping) -> OpenTurn:
-    """A frozen turn goes on as it was; a timer that is due too is left for the next claim."""
-    return OpenTurn(
-        id=left["id"],
-        lease=replace(lease, wake_reason=None) if left["to_seq"] > left["from_seq"] else lease,
-        row=row,
-        is_frozen=True,
-        **{n: left[n] for n in OpenTurn.__dataclass_fields__ if n in left and n not in {"id", "lease", "row"}},
-    )
+def _resume(lease: Lease, row: RowMapping, left: RowMapping, mode: str) -> OpenTurn:
+    """A frozen turn goes on as it was, whatever it was claimed for; only another installation's bot stops it."""
+    names = [n for n in OpenTurn.__dataclass_fields__ if n in left and n not in {"id", "lease", "row", "mode"}]
+    mode = "mute" if mode == "mute" else left["mode"]
+    return OpenTurn(id=left["id"], lease=lease, row=row, is_frozen=True, mode=mode, **{n: left[n] for n in names})
 
 
 MESSAGES = text(f"""
@@ -149,7 +169,9 @@ SELECT (SELECT min(coalesce(sent_at, arrived_at)) FROM message
         WHERE conversation_id = :conversation AND seq > :from_seq AND seq <= :to_seq AND ignore_rule IS NOT NULL
         ORDER BY seq LIMIT 1) AS rule,
        (SELECT count(*) FROM turn WHERE conversation_id = :conversation AND state = 'answered'
-        AND finished_at > now() - interval '{LOOP_MINUTES} minutes') AS recent_answers
+        AND finished_at > now() - interval '{LOOP_MINUTES} minutes') AS recent_answers,
+       EXISTS (SELECT FROM turn WHERE conversation_id = :conversation AND handoff_reason = 'unreadable'
+        AND finished_at > now() - interval '1 minute') AS is_unreadable_known
 """)
 
 HISTORY = text(f"""
@@ -172,6 +194,7 @@ class Facts:
     oldest_at: datetime | None
     rule: str | None
     recent_answers: int
+    is_unreadable_known: bool = False
 
 
 def assemble(connection: Connection, turn: OpenTurn) -> tuple[TurnInput, Facts, str]:
@@ -221,6 +244,7 @@ def _read_message(row: Any) -> CustomerMessage:
 
 FREEZE = text("""
 UPDATE turn SET state = 'frozen', frozen_at = now(), language = :language, responder = :responder, rule = :rule,
+  suffix = :suffix,
   handoff_reason = :reason, handoff_detail = :detail, sources = CAST(:sources AS jsonb)
 WHERE id = :turn
 """)
@@ -241,8 +265,10 @@ def freeze(connection: Connection, turn: OpenTurn, plan: Plan, has_press: bool) 
     """Writes the plan, before the first byte leaves. Nothing is generated again after an attempt."""
     fence(connection, turn.lease)
     reply, handoff = plan.reply, plan.handoff
+    turn = replace(turn, suffix=_choose_suffix(connection, turn, has_press))
     values = {
         "turn": turn.id,
+        "suffix": turn.suffix,
         "language": reply.language if reply else None,
         "responder": reply.responder if reply else None,
         "rule": plan.rule,
@@ -258,9 +284,21 @@ def freeze(connection: Connection, turn: OpenTurn, plan: Plan, has_press: bool) 
             text("UPDATE conversation SET language = :language WHERE id = :id AND language IS DISTINCT FROM :language"),
             {"language": reply.language, "id": turn.lease.conversation_id},
         )
-    suffix = make_suffix() if has_press or turn.wake else ""
-    add_acts(connection, turn, plan.acts, suffix)
-    return replace(turn, is_frozen=True, handoff_reason=handoff.reason if handoff else None)
+    add_acts(connection, turn, plan.acts)
+    return replace(turn, is_frozen=True, handoff_reason=handoff.reason if handoff else None, rule=plan.rule)
+
+
+LATER = text(
+    "SELECT 1 FROM turn WHERE conversation_id = :conversation AND id <> :turn AND newest_chatwoot_id >= :newest LIMIT 1"
+)
+
+
+def _choose_suffix(connection: Connection, turn: OpenTurn, has_press: bool) -> str:
+    """What makes the marks of this turn its own, where the newest message's id doesn't."""
+    if has_press or turn.wake is not None:
+        return make_suffix()
+    values = {"conversation": turn.lease.conversation_id, "turn": turn.id, "newest": turn.newest_chatwoot_id}
+    return f"s{turn.to_seq}" if connection.execute(LATER, values).first() else ""  # it came after a newer one was answered
 
 
 def save_trace(connection: Connection, turn_id: int, trace: Trace) -> None:
@@ -271,7 +309,7 @@ def save_trace(connection: Connection, turn_id: int, trace: Trace) -> None:
     )
 
 
-def add_acts(connection: Connection, turn: OpenTurn, acts: list[Act], suffix: str = "", start: int = 0) -> None:
+def add_acts(connection: Connection, turn: OpenTurn, acts: list[Act], start: int = 0) -> None:
     """Inserts parts with their marks, and actions. start: how many acts the turn has already."""
     counted = text("SELECT is_note, count(*) AS count FROM part WHERE turn_id = :turn GROUP BY is_note")
     counts: dict[bool, int] = {r.is_note: r[1] for r in connection.execute(counted, {"turn": turn.id})}
@@ -285,7 +323,7 @@ def add_acts(connection: Connection, turn: OpenTurn, acts: list[Act], suffix: st
                 INSERT_PART,
                 values
                 | {
-                    "mark": str(Mark(turn.conversation, turn.newest_chatwoot_id, place, suffix)),
+                    "mark": str(Mark(turn.conversation, turn.newest_chatwoot_id, place, turn.suffix)),
                     "is_note": is_note,
                     "text": act.text,
                     "choices": json.dumps(act.choices),
@@ -303,11 +341,6 @@ VALUES (:turn, :conversation, :ordinal, :mark, :is_note, :text, CAST(:choices AS
 INSERT_ACTION = text("""
 INSERT INTO action (turn_id, conversation_id, ordinal, kind, value)
 VALUES (:turn, :conversation, :ordinal, :kind, CAST(:value AS jsonb))
-""")
-
-UNFREEZE = text("""
-WITH p AS (DELETE FROM part WHERE turn_id = :turn), a AS (DELETE FROM action WHERE turn_id = :turn)
-UPDATE turn SET state = 'answering', frozen_at = NULL, rule = NULL, handoff_reason = NULL WHERE id = :turn
 """)
 
 
@@ -348,8 +381,8 @@ def record(connection: Connection, turn: OpenTurn, state: str, rule: str | None,
         "state": state,
         "rule": rule,
     }
-    if not queue.settle(connection, turn.lease, turn.to_seq, settings):
-        raise LostLease(f"conversation {turn.lease.conversation_id} at epoch {turn.lease.epoch}")
+    fence(connection, turn.lease)  # first: what intake commits while this waits must be seen by the recount
+    queue.settle(connection, turn.lease, turn.to_seq, settings, is_wake=turn.wake is not None)
     connection.execute(FINISH, values)
     connection.execute(OWN_MESSAGES, values)
     connection.execute(IGNORED_MESSAGES, values)

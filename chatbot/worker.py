@@ -16,13 +16,14 @@ from typing import Any
 import psycopg
 import structlog
 from sqlalchemy import Engine
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import InterfaceError, InternalError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from chatbot import queue
 from chatbot.answer import answer
 from chatbot.config import Config
 from chatbot.crash_points import crash_point, is_protected
-from chatbot.errors import ChatbotError, Interrupted, LostLease
+from chatbot.errors import ConfigError, Interrupted, LostLease
 from chatbot.live_settings import LiveSettings
 from chatbot.llm import Means
 from chatbot.queue import LIFE_CLASS, SUSPECT_CRASHES, Lease
@@ -32,6 +33,8 @@ from chatbot.rivals import check_rivals
 
 log = structlog.get_logger()
 IDLE_S = 1.0
+SUSPECT_PATIENCE_S = 60.0
+DATABASE_AWAY = (OperationalError, InterfaceError, InternalError, PoolTimeout, psycopg.OperationalError, psycopg.InterfaceError)
 DATABASE_TRIES = 60
 
 
@@ -50,6 +53,7 @@ class Worker:
         self._stopping = threading.Event()
         self._number = 0
         self._swept_at = 0.0
+        self._is_draining = False
 
     def stop(self) -> None:
         """Stops claiming; run() returns once what is under way has ended or was put back."""
@@ -63,7 +67,7 @@ class Worker:
             try:
                 with self._live() as life:
                     self._claim_until_stopped(life)
-            except (psycopg.Error, SQLAlchemyError) as e:
+            except (psycopg.Error, SQLAlchemyError, ConfigError) as e:
                 log.warning("database_away", error=type(e).__name__)
                 self._stopping.wait(IDLE_S)
         self._finish()
@@ -83,9 +87,9 @@ class Worker:
             try:
                 loop()
                 self._stopping.wait(every())
-            except (SQLAlchemyError, psycopg.Error, ChatbotError) as e:
-                log.warning("loop_failed", loop=name, error=str(e)[:300])
-                self._stopping.wait(IDLE_S)
+            except Exception as e:  # a loop that ends would be missed only when it is needed
+                log.exception("loop_failed", loop=name, error=str(e)[:300])
+                self._stopping.wait(max(IDLE_S, every() / 4))
 
     def _live(self) -> psycopg.Connection[Any]:
         """A connection of our own that holds the lock which is this worker's life, under a new number."""
@@ -113,12 +117,13 @@ class Worker:
             self._swept_at = time.monotonic()
             if is_protected("sweep"):
                 queue.sweep(connection)
+            self._is_draining = queue.has_overdue_suspect(connection, SUSPECT_PATIENCE_S)
 
     def _claim(self, settings: Any) -> int:
         with self._lock:
             free = self._threads - len(self._active)
             runs_suspect = any(lease.crashes >= SUSPECT_CRASHES for lease in self._active.values())
-        if free <= 0 or runs_suspect:
+        if free <= 0 or runs_suspect or (self._is_draining and free < self._threads):
             return 0
         with self._engine.begin() as connection:
             leases = queue.claim(connection, self._number, settings, free)
@@ -134,7 +139,9 @@ class Worker:
     def _wait(self, life: psycopg.Connection[Any], *, held: bool) -> None:
         """Until something is due, a notification came, or a second has passed."""
         with self._lock:
-            is_full = len(self._active) >= self._threads
+            is_idle = not self._active
+            runs_suspect = any(lease.crashes >= SUSPECT_CRASHES for lease in self._active.values())
+            is_full = len(self._active) >= self._threads or runs_suspect or (self._is_draining and not is_idle)
         if is_full:
             self._room.clear()
             self._room.wait(IDLE_S)
@@ -142,7 +149,7 @@ class Worker:
         due_s: float | None = None
         if not held:
             with self._engine.connect() as connection:
-                due_s = queue.next_due_in_s(connection)
+                due_s = queue.next_due_in_s(connection, is_idle=is_idle)
         wait_s = IDLE_S if due_s is None else min(max(due_s, 0.02), IDLE_S)
         for _ in life.notifies(timeout=wait_s, stop_after=1):
             pass
@@ -154,7 +161,8 @@ class Worker:
             log.exception("turn_lost", conversation=lease.conversation_id)
         finally:
             with self._lock:
-                self._active.pop(lease.conversation_id, None)
+                if self._active.get(lease.conversation_id) is lease:
+                    del self._active[lease.conversation_id]
             self._room.set()
 
     def _answer_or_put_back(self, lease: Lease) -> None:
@@ -169,12 +177,13 @@ class Worker:
             log.info("put_back", conversation=lease.conversation_id, reason=e.reason)
             delay_s = e.delay_s or self._backoff_s(settings, lease)
             self._until_written(lambda c: queue.put_back(c, lease, delay_s))
-        except (DBAPIError, psycopg.Error) as e:
+        except DATABASE_AWAY as e:
             log.warning("put_back", conversation=lease.conversation_id, reason=type(e).__name__)
-            self._until_written(lambda c: queue.put_back(c, lease, settings.backoff_s))
+            self._until_written(lambda c: queue.put_back(c, lease, self._backoff_s(settings, lease)))
         except Exception as e:
             log.exception("turn_broke", conversation=lease.conversation_id, error=str(e)[:300])
-            self._until_written(lambda c: queue.release_broken(c, lease, settings.backoff_s))
+            delay_s = min(settings.backoff_s * 2 ** min(lease.crashes, 10), settings.backoff_max_s)
+            self._until_written(lambda c: queue.release_broken(c, lease, delay_s))
 
     def _backoff_s(self, settings: Any, lease: Lease) -> float:
         return float(min(settings.backoff_s * 2 ** min(lease.tries, 10), settings.backoff_max_s))
@@ -185,7 +194,7 @@ class Worker:
             try:
                 with self._engine.begin() as connection:
                     work(connection)
-            except (DBAPIError, psycopg.Error):
+            except DATABASE_AWAY:
                 time.sleep(IDLE_S / 2)
             else:
                 return

@@ -74,6 +74,7 @@ class Talk:
     changes: list[tuple[int, Line]] = field(default_factory=list)
     unmarked: list[Any] = field(default_factory=list)
     presses: Counter[int] = field(default_factory=Counter)
+    pressed: set[tuple[int, str]] = field(default_factory=set)
     failures: int = 0
 
     def status_at(self, at: int) -> tuple[str, str]:
@@ -154,6 +155,10 @@ def read_talks(lines: list[Line]) -> dict[int, Talk]:
 
 def _read_owed(talk: Talk, at: int, line: Line) -> None:
     is_press = line["act"] == "customer_press"
+    press = (line["message"], repr(line.get("values")))
+    if is_press and line.get("values") is not None and press in talk.pressed:
+        return  # the same button again is the same input
+    talk.pressed.add(press)
     status, by = talk.status_at(at)
     talk.owed.append(Owed(at, line["t"], line["message"], is_press, line.get("status", status), by))
     talk.presses[line["message"]] += is_press
@@ -222,16 +227,18 @@ def _is_opened_after(talk: Talk, at: int) -> bool:
 
 def _is_taken(talk: Talk, owed: Owed) -> bool:
     """People had it when the message came, or took it afterwards."""
-    active: list[int] = []
+    active: list[tuple[int, Line]] = []
     for at, line in talk.turns:
         if _is_take_over(line) or (_is_by_human(line) and line.get("now") in ("resolved", "snoozed")):
             if at > owed.at:
                 return True
-            active.append(at)
+            active.append((at, line))
         elif _is_handback(line):
             if at > owed.at:
                 break
             active.clear()
+        elif _is_unassigned(line) and at < owed.at:
+            active = [(place, taken) for place, taken in active if taken["act"] != "assigned"]
     return bool(active)
 
 
@@ -310,7 +317,7 @@ def check_humans_first(talk: Talk, max_look_s: float) -> list[Violation]:
     for part in talk.stored:
         if part.is_note:
             continue
-        look = _last_look(talk, part.received)
+        look = last_look(talk, part.received)
         for at, take_over in _active_take_overs(talk, part):
             problem = ""
             if look is None:
@@ -329,7 +336,7 @@ def check_humans_first(talk: Talk, max_look_s: float) -> list[Violation]:
     return found
 
 
-def _last_look(talk: Talk, before: int) -> tuple[int, Line] | None:
+def last_look(talk: Talk, before: int) -> tuple[int, Line] | None:
     at = bisect_left(talk.looks, before, key=lambda look: look[0])
     return talk.looks[at - 1] if at else None
 
@@ -351,6 +358,8 @@ def _active_take_overs(talk: Talk, part: Stored) -> list[tuple[int, Line]]:
             active.append((at, line))
         elif _is_handback(line):
             active.clear()
+        elif _is_unassigned(line):
+            active = [(place, taken) for place, taken in active if taken["act"] != "assigned"]
         if line["act"] == "status_changed":
             opened_at = at if (line["now"], line["by"]) == ("open", "bot") else None
     if opened_at is None or not answered or max(answered) > opened_at:
@@ -380,21 +389,6 @@ def _is_handback(line: Line) -> bool:
     return line["act"] == "human_note" and str(line.get("text", "")).strip().lower() == "/bot on"
 
 
-# --- figures ---------------------------------------------------------------------------------------------------------
-
-
-def measure_looks(history: Iterable[Line]) -> list[float]:
-    """For each public part, the seconds between our last look and its arrival: the window in which a human isn't seen."""
-    windows = []
-    for talk in read_talks(list(history)).values():
-        for part in talk.stored:
-            look = _last_look(talk, part.received)
-            if look is not None and not part.is_note:
-                windows.append(part.received_t - look[1]["t"])
-    return windows
-
-
-def count_outcomes(history: Iterable[Line], bot_view: Mapping[Any, Any] | None = None) -> Counter[str]:
-    """How the customers' messages ended, the lost ones under "" (all of them, accepted or not)."""
-    talks = read_talks(list(history)).values()
-    return Counter(find_outcome(talk, owed, bot_view or {})[0] for talk in talks for owed in talk.owed)
+def _is_unassigned(line: Line) -> bool:
+    """Ends what an assignment alone had said; opening or answering holds on."""
+    return bool(line["act"] == "assigned" and line.get("assignee_type") is None)

@@ -47,12 +47,16 @@ def pause(length: str | None, until: str | None, as_json: bool) -> None:
 def resume(as_json: bool) -> None:
     """Answers again, also after a restored database started paused."""
     with db.engine.begin() as connection:
-        paused_at, reason = connection.execute(select(Instance.paused_at, Instance.pause_reason)).one()
-        connection.execute(update(Instance).values(paused_at=None, paused_until=None, pause_reason=None))
+        paused_at, held_at, reason = connection.execute(
+            select(Instance.paused_at, Instance.held_at, Instance.pause_reason)
+        ).one()
+        connection.execute(update(Instance).values(paused_at=None, paused_until=None, pause_reason=None, held_at=None))
     if as_json:
-        print_json({"paused": False, "was_paused": paused_at is not None, "reason": reason})
+        print_json(
+            {"paused": False, "was_paused": bool(paused_at or held_at), "reason": reason or ("restored" if held_at else None)}
+        )
     else:
-        click.echo("resumed" if paused_at else "it wasn't paused")
+        click.echo("resumed" if paused_at or held_at else "it wasn't paused")
 
 
 def read_length(text: str) -> timedelta:

@@ -12,9 +12,11 @@ from typing import Any
 
 import httpx2
 
+from chatbot.deadline import deadline, limit
 from chatbot.errors import ChatwootError
 
 PAGE = 100
+POOL_WAIT_S = 1.0
 MAX_PAGES = 50
 SURE_REFUSALS = frozenset(range(400, 500)) - {408, 422, 429}
 
@@ -25,21 +27,24 @@ class Chatwoot:
     def __init__(
         self, url: str, account_id: int, *, read_token: str, write_token: str, connect_s: float, total_s: float
     ) -> None:
-        timeout = httpx2.Timeout(total_s, connect=min(connect_s, total_s))
+        timeout = httpx2.Timeout(total_s, connect=min(connect_s, total_s), pool=min(POOL_WAIT_S, total_s))
         limits = httpx2.Limits(max_connections=200, max_keepalive_connections=64)
-        self._http = httpx2.Client(base_url=f"{url}/api/v1/accounts/{account_id}", timeout=timeout, limits=limits)
+        self._http = limit(httpx2.Client(base_url=f"{url}/api/v1/accounts/{account_id}", timeout=timeout, limits=limits))
+        self._total_s = total_s
         self._read = {"Api-Access-Token": read_token}
         self._write = {"Api-Access-Token": write_token}
 
     def get_conversation(self, conversation: int) -> dict[str, Any]:
-        found: dict[str, Any] = self._get(f"/conversations/{conversation}")
+        found = self._get(f"/conversations/{conversation}")
+        if not isinstance(found, dict) or not isinstance(found.get("id"), int):
+            raise ChatwootError("the answer isn't a conversation")
         return found
 
     def get_messages_after(self, conversation: int, after: int) -> list[dict[str, Any]]:
         """Every message with an id above `after`, oldest first: a complete read, or an error."""
         found: list[dict[str, Any]] = []
         for _ in range(MAX_PAGES):
-            page = self._get(f"/conversations/{conversation}/messages", {"after": str(after)}).get("payload") or []
+            page = self._get_messages(conversation, {"after": str(after)})
             page = [m for m in page if m["id"] > after]
             found += page
             if len(page) < PAGE:
@@ -49,20 +54,24 @@ class Chatwoot:
 
     def get_messages_before(self, conversation: int, before: int | None = None) -> list[dict[str, Any]]:
         """The newest 20 messages, or the 20 before an id; oldest first."""
-        query = {"before": str(before)} if before else {}
-        return self._get(f"/conversations/{conversation}/messages", query).get("payload") or []
+        return self._get_messages(conversation, {"before": str(before)} if before else {})
 
     def get_updated_conversations(self, within_s: int) -> list[dict[str, Any]]:
         """Conversations that changed in the last `within_s` seconds, unpaged."""
         found = self._get("/conversations", {"status": "all", "updated_within": str(within_s)})
-        inner = found.get("data")
-        payload = (inner if isinstance(inner, dict) else found).get("payload")
-        return payload or []
+        inner = found.get("data") if isinstance(found, dict) else None
+        return _read_list(inner if isinstance(inner, dict) else found)
 
     def get_agent_bots(self) -> list[dict[str, Any]]:
         """The account's agent bots; only administrators' tokens may. Raises ChatwootError."""
         found = self._get("/agent_bots")
         return found if isinstance(found, list) else []
+
+    def get_inbox_bot(self, inbox: int) -> dict[str, Any] | None:
+        """The agent bot that is connected to an inbox; only administrators' tokens may ask. Raises ChatwootError."""
+        found = self._get(f"/inboxes/{inbox}/agent_bot")
+        bot = found.get("agent_bot") if isinstance(found, dict) else None
+        return bot if isinstance(bot, dict) and bot else None
 
     def post_message(self, conversation: int, body: Mapping[str, Any]) -> int:
         """Posts a message and returns its id. ChatwootError.sent is None where it may have been stored all the same."""
@@ -85,6 +94,9 @@ class Chatwoot:
         body = {"assignee_id": assignee_id} if assignee_id else {"team_id": team_id}
         self._send("POST", f"/conversations/{conversation}/assignments", body)
 
+    def unassign(self, conversation: int) -> None:
+        self._send("POST", f"/conversations/{conversation}/assignments", {"assignee_id": None})
+
     def set_labels(self, conversation: int, labels: list[str]) -> None:
         """Replaces the whole set."""
         self._send("POST", f"/conversations/{conversation}/labels", {"labels": labels})
@@ -92,13 +104,16 @@ class Chatwoot:
     def close(self) -> None:
         self._http.close()
 
+    def _get_messages(self, conversation: int, query: Mapping[str, str]) -> list[dict[str, Any]]:
+        return _read_list(self._get(f"/conversations/{conversation}/messages", query))
+
     def _get(self, path: str, query: Mapping[str, str] | None = None) -> Any:
-        with _mapped():
+        with _mapped(), deadline(self._total_s):
             answer = self._http.get(path, params=query or {}, headers=self._read)
         return _checked(answer)
 
     def _send(self, method: str, path: str, body: Mapping[str, Any]) -> Any:
-        with _mapped():
+        with _mapped(), deadline(self._total_s):
             answer = self._http.request(method, path, json=body, headers=self._write)
         return _checked(answer)
 
@@ -114,13 +129,21 @@ def _mapped() -> Iterator[None]:
         raise ChatwootError(f"no answer ({type(e).__name__})", sent=None) from e
 
 
+def _read_list(found: Any) -> list[dict[str, Any]]:
+    """The things with an id in an answer's payload. Raises ChatwootError where the answer has another shape."""
+    payload = found.get("payload") if isinstance(found, dict) else None
+    if not isinstance(payload, list):
+        raise ChatwootError("the answer has no list")
+    return [m for m in payload if isinstance(m, dict) and isinstance(m.get("id"), int)]
+
+
 def _checked(answer: httpx2.Response) -> Any:
     status = answer.status_code
     if status >= 300:
         is_sure = status in SURE_REFUSALS or status == 429
         raise ChatwootError(
             f"answered {status}: {answer.text[:200]!r}",
-            permanent=status in SURE_REFUSALS,
+            permanent=status in SURE_REFUSALS and (status != 404 or _is_own_error(answer)),
             sent=False if is_sure else None,
             status=status,
         )
@@ -130,6 +153,11 @@ def _checked(answer: httpx2.Response) -> Any:
         return answer.json()
     except ValueError as e:
         raise ChatwootError("the answer isn't JSON", sent=None) from e
+
+
+def _is_own_error(answer: httpx2.Response) -> bool:
+    """Whether Chatwoot itself says so: a proxy answers 404 too while Chatwoot is being deployed."""
+    return "json" in answer.headers.get("content-type", "")
 
 
 _clients: dict[tuple[Any, ...], Chatwoot] = {}

@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import atexit
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -19,13 +17,13 @@ import regex
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from chatbot.config import ModelEndpoint
+from chatbot.deadline import deadline, limit
 from chatbot.errors import LLMError
 
 if TYPE_CHECKING:
     import httpx2
     from openai import OpenAI
 
-MAX_ANSWER_BYTES = 4_000_000
 CONNECT_TIMEOUT_S = 5.0
 # Models that think in tokens of the same limit need room for it, or every answer is cut.
 THINKING_MODELS = regex.compile(r"^(?:gpt-5|o[134])(?![0-9])")
@@ -79,7 +77,7 @@ def complete(
     Raises LLMError of kind timeout, connection, rate_limited, auth, refused, bad_request, unsupported, server or malformed.
     https://platform.openai.com/docs/api-reference/chat/create
     """
-    with map_errors(), _limited(timeout_s):
+    with map_errors(), deadline(timeout_s):
         client = _get_client(endpoint.base_url, endpoint.api_key.get_secret_value())
         raw = client.chat.completions.with_raw_response.create(
             model=endpoint.model,
@@ -194,85 +192,4 @@ def _make_client(base_url: str, api_key: str) -> OpenAI:
 
     limits = httpx2.Limits(max_connections=256, max_keepalive_connections=256, keepalive_expiry=60)
     http = httpx2.Client(limits=limits, follow_redirects=False)
-    for transport in (http._transport, *http._mounts.values()):
-        if isinstance(transport, httpx2.HTTPTransport):
-            # httpx2 gives no other way in that keeps proxies working; test_llm.py holds a dripping server against it
-            limited: Any = _LimitedBackend(transport._pool._network_backend)
-            transport._pool._network_backend = limited
-    return OpenAI(api_key=api_key, base_url=base_url, max_retries=0, http_client=http)
-
-
-@dataclass(slots=True)
-class _Left:
-    """What the call under way on this thread may still use."""
-
-    until: float
-    bytes: int
-
-
-_left: ContextVar[_Left | None] = ContextVar("llm_call_left", default=None)
-
-
-@contextmanager
-def _limited(timeout_s: float) -> Iterator[None]:
-    token = _left.set(_Left(time.monotonic() + timeout_s, MAX_ANSWER_BYTES))
-    try:
-        yield
-    finally:
-        _left.reset(token)
-
-
-def _shorten(timeout: float | None, error: type[Exception]) -> float | None:
-    """httpx2's time-outs are for one read each; this makes them one for the whole call."""
-    left = _left.get()
-    if left is None:
-        return timeout
-    rest = left.until - time.monotonic()
-    if rest <= 0:
-        raise error("the call's time is over")
-    return rest if timeout is None else min(timeout, rest)
-
-
-class _LimitedStream:
-    """A connection that ends when its call's time or size is used up, however slowly bytes drip in."""
-
-    def __init__(self, stream: Any) -> None:
-        self._stream = stream
-
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        import httpcore2  # noqa: PLC0415
-
-        content: bytes = self._stream.read(max_bytes, _shorten(timeout, httpcore2.ReadTimeout))
-        if (left := _left.get()) is not None:
-            left.bytes -= len(content)
-            if left.bytes < 0:
-                raise httpcore2.ReadError("the answer is too long")
-        return content
-
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        import httpcore2  # noqa: PLC0415
-
-        self._stream.write(buffer, _shorten(timeout, httpcore2.WriteTimeout))
-
-    def start_tls(self, ssl_context: Any, server_hostname: str | None = None, timeout: float | None = None) -> Any:
-        import httpcore2  # noqa: PLC0415
-
-        timeout = _shorten(timeout, httpcore2.ConnectTimeout)
-        return _LimitedStream(self._stream.start_tls(ssl_context, server_hostname, timeout))
-
-    def close(self) -> None:
-        self._stream.close()
-
-    def get_extra_info(self, info: str) -> Any:
-        return self._stream.get_extra_info(info)
-
-
-class _LimitedBackend:
-    def __init__(self, backend: Any) -> None:
-        self._backend = backend
-
-    def connect_tcp(self, host: str, port: int, timeout: float | None = None, **options: Any) -> _LimitedStream:
-        import httpcore2  # noqa: PLC0415
-
-        timeout = _shorten(timeout, httpcore2.ConnectTimeout)
-        return _LimitedStream(self._backend.connect_tcp(host, port, timeout, **options))
+    return OpenAI(api_key=api_key, base_url=base_url, max_retries=0, http_client=limit(http))

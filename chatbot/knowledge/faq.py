@@ -5,26 +5,36 @@ Similarity proposes; numbers, negations and content words decide: no similarity 
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from threading import Lock
 from typing import Literal
 
+import regex
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
 from chatbot.content import FaqEntry
-from chatbot.knowledge.similarity import Group, Space
+from chatbot.knowledge.similarity import (
+    LONGEST_WORD,
+    Group,
+    Roots,
+    Space,
+    count_ngrams,
+    count_stems,
+    find_stems,
+    is_content,
+    stem_both,
+)
 from chatbot.language import read_courtesies, squeeze
 from chatbot.reply import Language
-from chatbot.text import FUNCTION_WORDS, split_words, stem_words
+from chatbot.text import fold, split_words, strip_lead_in
 
 LONGEST_QUESTION = 2_000
 MOST_WORDS = 60
-LONGEST_WORD = 40
-NGRAMS = (2, 3, 4, 5)
-FUNCTION_WEIGHT = 0.8
 OTHER_LANGUAGE = 0.9
 # scores: to be answered at all; where a question leans on context or has no content; of what asks "which one?";
 # of an entry that wins only because it explains more words than the most similar one
@@ -35,11 +45,15 @@ LEAST_OF_TOP = 0.7
 # how much of the score the words cost that an entry says nothing of, and what a word counts by where it stands
 PENALTY = 0.8
 VERB_LIKE, NOUN_LIKE, ELSEWHERE, LAST = 0.4, 1.0, 0.3, 0.3
+OTHER_WANTED = 0.5
+ACTION_LIKE, ONLY_ANSWERED, RARITY = 0.7, 0.6, 0.6
 # an entry's essential words are those of all its phrasings, where it has so many of them
 LEAST_PHRASINGS = 3
 WITHOUT_ESSENTIAL = 0.7
 CANDIDATES = 5
 INDEXES_KEPT = 2
+# of what speaks against an entry, what does so even when the next message asks for it
+CONTRADICTIONS = frozenset({"number", "other_object", "other_wanted", "negation"})
 
 
 def _list(words: str) -> frozenset[str]:
@@ -53,14 +67,10 @@ NOUN_AHEAD = _list(
     """
 )
 OBJECT_AHEAD = _list("a al en con para desde sin to with for from in at")
+PLEASE = {("por", "favor"), ("porfa",), ("porfi",), ("please",), ("pls",), ("plz",)}
 ARTICLES = _list("el la los las un una mi tu su the an my your our")
-ASKING = _list(
-    """
-    hablame hablamos cuentame explicame explica describe define ensename muestrame necesito conseguir consigo encontrar
-    encuentro sirve queda quedo deberia deberias preguntar pregunta queria duda consulta informacion info tell explain show
-    describe need find question information
-    """
-)
+HEAD_BEFORE = _list("de del of")
+ACTION_AHEAD = _list("puedo puede podemos podria quiero queremos quisiera gustaria can could to want")
 NEGATIONS = _list(
     """
     no sin nunca tampoco jamas not never without cannot t dont doesnt cant didnt isnt wont
@@ -83,6 +93,29 @@ NEEDS_SUBJECT = _list(
     cuanto cuanta cuantos cuantas cuando donde es son esta how much many long when where is are
     """
 )
+
+
+# what a question wants to know, by its words in order, and what in an answer says it
+WANTED = {
+    "price": regex.compile(
+        r"\b(?:cuanto (?:me |nos |os )?(?:cuesta\w*|costar\w*|vale\w*|valdr\w*|sale\w*|saldr\w*|cobra\w*|es)|cobrais|precios?|coste|costo|tarifas?"
+        r"|how much|costs?|prices?|fees?|charge|gratis|gratuit[oa]s?|free)\b"
+    ),
+    "time": regex.compile(
+        r"^(?:dime |y |desde |hasta |para |de )*(?:cuando|when|until when)\b|\b(?:hasta cuando|a que hora|que horario|horarios?|plazos?|periodo|period|how long|cuanto (?:tiempo|dura\w*|tarda\w*)"
+        r"|(?:how many|cuant[oa]s) (?:dias|horas|semanas|meses|anos|days|hours|weeks|months|years)|hours)\b"
+    ),
+    "place": regex.compile(
+        r"^(?:dime |y |a |de |por |desde )*(?:donde|where)\b|\b(?:direccion|address|(?:que|which|what) (?:ciudad|calle|city|street))\b"
+    ),
+    "person": regex.compile(r"^(?:dime |de |con |a )*(?:quien|quienes|who)\b"),
+}
+TOLD = {
+    "price": regex.compile(r"[€$£]|\b(?:gratis|gratuit\w+|free|euros?|precios?|prices?|costs?|cuestan?)\b"),
+    "time": regex.compile(
+        r"\b(?:dias?|horas?|semanas?|mes|meses|anos?|minutos?|days?|hours?|weeks?|months?|years?|minutes?)\b|\d:\d\d"
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +144,7 @@ class Asked:
     words: tuple[str, ...]
     content: frozenset[str]
     is_negated: bool
+    wanted: frozenset[str]
 
 
 class FaqIndex:
@@ -137,6 +171,13 @@ class FaqIndex:
             spoken: Space([(group, count_stems(asked.words, spoken)) for group, asked in phrasings if group[1] == spoken])
             for spoken in ("es", "en")
         }
+        self.asked_roots = [
+            Roots(stem for own in self.own[n] for word in own.words for stem in stem_both(word)) for n in range(len(entries))
+        ]
+        wanted = [[asked.wanted for asked in self.own[number]] for number in range(len(entries))]
+        self.ever = [frozenset[str]().union(*own) for own in wanted]
+        self.always = [frozenset.intersection(*own) if len(own) >= LEAST_PHRASINGS else frozenset() for own in wanted]
+        self.told = [ever | _collect_told(entry) for ever, entry in zip(self.ever, entries, strict=True)]
         self.roots = [_collect_roots(entry) for entry in entries]
         self.essentials = _find_essentials(phrasings)
 
@@ -160,7 +201,7 @@ class FaqIndex:
             return word
         most = 1 if len(word) < 8 else 2
         found = process.extractOne(word[:LONGEST_WORD], self.vocabulary, scorer=OSA.distance, score_cutoff=most)
-        return found[0] if found and len(found[0]) >= 4 else word
+        return found[0] if found and len(found[0]) >= 4 and abs(len(found[0]) - len(word)) < 2 else word
 
     def _rank(self, asked: Asked, language: Language, usable: Collection[int]) -> list[tuple[int, float]]:
         by_group: dict[Group, float] = defaultdict(float)
@@ -175,8 +216,10 @@ class FaqIndex:
 
     def _judge(self, group: Group, score: float, asked: Asked, least: float) -> Candidate:
         number = group[0]
-        against = self._object(number, asked, score) or ("far_from_top" if score < least else "")
+        against = self._object(group, asked, score) or ("far_from_top" if score < least else "")
         score *= 1 - PENALTY * self._weigh_unexplained(number, asked)
+        if not (self.always[number] <= asked.wanted <= self.told[number]):
+            score *= OTHER_WANTED
         return Candidate(
             self.entries[number], score if self._has_essentials(group, asked) else score * WITHOUT_ESSENTIAL, against
         )
@@ -185,22 +228,29 @@ class FaqIndex:
         roots = Roots(stem for word in asked.words for stem in stem_both(word))
         return all(roots.has(word) for word in self.essentials.get(group, ()))
 
-    def _object(self, number: int, asked: Asked, score: float) -> str:
+    def _object(self, group: Group, asked: Asked, score: float) -> str:
         """What speaks against an entry however similar it is, as a code, or ""."""
+        number = group[0]
         own = self.own[number]
         if score < LEANING_THRESHOLD and (_leans(asked, own) or self._is_half(asked, own)):
             return "leans_on_context"
         if score < LEANING_THRESHOLD and not asked.content:
             return "no_content"
+        if asked.wanted and self.ever[number] and not asked.wanted & (self.ever[number] | self.told[number]):
+            return "other_wanted"
         if self._has_other_number(number, asked):
             return "number"
-        if self._has_other_object(number, asked):
+        if self._has_other_object(*group, asked):
             return "other_object"
-        return "negation" if all(phrasing.is_negated != asked.is_negated for phrasing in own) else ""
+        # a problem may be told in many ways ("no me acuerdo"), but what only a denial says isn't asked for
+        compared = own if asked.is_negated else _find_closest(own, asked)
+        return "negation" if all(phrasing.is_negated != asked.is_negated for phrasing in compared) else ""
 
     def _is_half(self, asked: Asked, own: Sequence[Asked]) -> bool:
         """A single word of content that no phrasing asks about alone: "¿cuánto tarda?" says not what."""
         if len(asked.content) != 1 or not NEEDS_SUBJECT & set(asked.words):
+            return False
+        if any(word in asked.content and before in ARTICLES for before, word in pairwise(asked.words)):
             return False
         roots = Roots(stem_both(next(iter(asked.content))))
         return not any(all(roots.has(word) for word in phrasing.content) for phrasing in own)
@@ -212,91 +262,74 @@ class FaqIndex:
             word.isdigit() and word not in self.roots[number].stems and (has_numbers or len(word) < 4) for word in asked.words
         )
 
-    def _has_other_object(self, number: int, asked: Asked) -> bool:
+    def _has_other_object(self, number: int, language: Language, asked: Asked) -> bool:
         """A word after "a", "con", "to" and the like that the entry doesn't have: where to, with what, for whom."""
         after = False
         for word in asked.words:
             if after and word in asked.content and not self.roots[number].has(word):
                 return True
-            after = word in OBJECT_AHEAD or (after and word in ARTICLES)
+            ahead = word in OBJECT_AHEAD and not (word == "a" and language == "en")
+            after = ahead or (after and word in ARTICLES)
         return False
 
     def _weigh_unexplained(self, number: int, asked: Asked) -> float:
         """The share (0 to 1) of the question's content that the entry says nothing of.
 
-        A noun says more than a verb, a word of another entry speaks for that one, the last word is what it is about.
+        A rare word says more than a common one, a noun or what one wants to do more than the rest, a word of another
+        entry speaks for that one, the last word and the one before "de" are what it is about.
         """
         explained = unexplained = 0.0
         last = len(asked.words) - 1
         for at, word in enumerate(asked.words):
             if word not in asked.content:
                 continue
-            if self.roots[number].has(word):
-                explained += 1
+            rarity = self._weigh_rarity(word)
+            if self.asked_roots[number].has(word):
+                explained += rarity
                 continue
-            weight = NOUN_LIKE if at and asked.words[at - 1] in NOUN_AHEAD else VERB_LIKE
-            unexplained += weight + ELSEWHERE * (word in self.known) + LAST * (at == last)
+            before, after = asked.words[at - 1] if at else "", asked.words[at + 1] if at < last else ""
+            weight = NOUN_LIKE if before in NOUN_AHEAD else ACTION_LIKE if before in ACTION_AHEAD else VERB_LIKE
+            weight += ELSEWHERE * (word in self.known) + LAST * (at == last or after in HEAD_BEFORE)
+            told = ONLY_ANSWERED if self.roots[number].has(word) else 0.0
+            explained += rarity * told
+            unexplained += rarity * weight * (1 - told)
         return unexplained / (explained + unexplained) if unexplained else 0.0
 
-
-class Roots:
-    """A set of stems that also knows words of the same root: "aburrimiento" beside "aburrido"."""
-
-    def __init__(self, stems: Iterable[str]) -> None:
-        self.stems = frozenset(stems)
-        self.by_start: dict[str, list[str]] = defaultdict(list)
-        for stem in self.stems:
-            self.by_start[stem[:4]].append(stem)
-
-    def has(self, word: str) -> bool:
-        if any(stem in self.stems for stem in stem_both(word)):
-            return True
-        return any(_share_root(word, stem) for stem in self.by_start.get(word[:4], ()))
+    def _weigh_rarity(self, word: str) -> float:
+        """1 for a word of no entry, less the more entries have it, never under 1 - RARITY."""
+        having = sum(roots.has(word) for roots in self.asked_roots)
+        return 1 - RARITY * math.log(1 + having) / math.log(2 + len(self.asked_roots))
 
 
 def read_words(question: str, correct: Callable[[str], str] = str) -> Asked:
-    """The words to compare, without greetings and thanks around them. correct: puts typos right."""
+    """The words to compare, without the greetings, lead-ins and thanks around each line. correct: puts typos right."""
     question = question[:LONGEST_QUESTION]
-    words = [squeeze(word) for word in split_words(question)][: MOST_WORDS * 2]
-    words = [correct(word) for word in _strip_courtesies(words) or words]
+    lines = [[squeeze(word) for word in split_words(line)] for line in question.splitlines()]
+    said = [word for line in lines for word in strip_around(line)] or [word for line in lines for word in line]
+    words = [correct(word) for word in said[: MOST_WORDS * 2]]
     # "¿No tenéis tienda?" asks the same as "¿Tenéis tienda?"
-    told = words[1:] if "?" in question and words[:1] == ["no"] else words
-    return Asked(tuple(words), frozenset(word for word in words if is_content(word)), any(word in NEGATIONS for word in told))
+    told = words[1:] if "?" in question and "," not in question and words[:1] == ["no"] else words
+    content = frozenset(word for word in words if is_content(word))
+    spaced = " ".join(words)
+    wanted = frozenset(kind for kind, pattern in WANTED.items() if pattern.search(spaced))
+    return Asked(tuple(words), content, any(word in NEGATIONS for word in told), wanted)
 
 
-def is_content(word: str) -> bool:
-    if len(word) < 2 and not word.isdigit():
-        return False
-    return not any(word in words for words in (FUNCTION_WORDS["es"], FUNCTION_WORDS["en"], ASKING))
-
-
-def count_ngrams(words: Iterable[str]) -> dict[str, float]:
-    counts: dict[str, float] = defaultdict(float)
-    for word in words:
-        framed = f" {word[:LONGEST_WORD]} "
-        weight = 1.0 if is_content(word) else FUNCTION_WEIGHT
-        for size in NGRAMS:
-            for at in range(len(framed) - size + 1):
-                counts[framed[at : at + size]] += weight
-    return counts
-
-
-def count_stems(words: Sequence[str], language: Language) -> dict[str, float]:
-    counts: dict[str, float] = defaultdict(float)
-    for word in words:
-        for stem in stem_words(word, language):
-            counts[stem] += 1.0 if is_content(word) else FUNCTION_WEIGHT
-    return counts
-
-
-def stem_both(word: str) -> list[str]:
-    return [*stem_words(word, "es"), *stem_words(word, "en")]
+def _collect_told(entry: FaqEntry) -> frozenset[str]:
+    """What an entry's answers tell: a price, a time."""
+    texts = [fold(text) for text in entry.answers.values()]
+    return frozenset(kind for kind, pattern in TOLD.items() if any(pattern.search(text) for text in texts))
 
 
 def _collect_roots(entry: FaqEntry) -> Roots:
     """The stems of an entry's phrasings and answers: what an answer speaks of isn't foreign to it."""
     texts = [(language, text) for language, questions in entry.questions.items() for text in questions]
-    return Roots(stem for language, text in [*texts, *entry.answers.items()] for stem in stem_words(text, language))
+    return Roots(
+        stem
+        for language, text in [*texts, *entry.answers.items()]
+        for word in split_words(text)
+        for stem in find_stems(word, language)
+    )
 
 
 def _find_essentials(phrasings: Sequence[tuple[Group, Asked]]) -> dict[Group, list[str]]:
@@ -312,9 +345,11 @@ def _find_essentials(phrasings: Sequence[tuple[Group, Asked]]) -> dict[Group, li
     return essentials
 
 
-def _share_root(word: str, other: str) -> bool:
-    size = next((at for at, (a, b) in enumerate(zip(word, other, strict=False)) if a != b), min(len(word), len(other)))
-    return size >= max(4, 0.6 * min(len(word), len(other)), 0.5 * max(len(word), len(other)))
+def _find_closest(own: Sequence[Asked], asked: Asked) -> list[Asked]:
+    """The phrasings that share the most stems of content with the question: what is negated there is negated here."""
+    stems = {stem for word in asked.content for stem in stem_both(word)}
+    shared = [len(stems.intersection(stem for word in phrasing.content for stem in stem_both(word))) for phrasing in own]
+    return [phrasing for phrasing, count in zip(own, shared, strict=True) if count == max(shared)]
 
 
 def _leans(asked: Asked, own: Sequence[Asked]) -> bool:
@@ -325,10 +360,13 @@ def _leans(asked: Asked, own: Sequence[Asked]) -> bool:
     return bool(pointers) and all(not pointers.issubset(phrasing.words) for phrasing in own)
 
 
-def _strip_courtesies(words: list[str]) -> list[str]:
-    while size := next((n for n in (4, 3, 2, 1) if _is_courtesy(words[:n])), 0):
-        words = words[size:]
-    while size := next((n for n in (4, 3, 2, 1) if _is_courtesy(words[-n:])), 0):
+def strip_around(words: list[str]) -> list[str]:
+    """Folded words without the greetings, thanks and lead-ins before them and the thanks after them."""
+    before: list[str] = []
+    while words != before:
+        before = words
+        words = strip_lead_in(words[next((n for n in (4, 3, 2, 1) if _is_courtesy(words[:n])), 0) :])
+    while size := next((n for n in (4, 3, 2, 1) if _is_courtesy(words[-n:]) or tuple(words[-n:]) in PLEASE), 0):
         words = words[:-size]
     return words
 

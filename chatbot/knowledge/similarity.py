@@ -1,13 +1,31 @@
-"""How alike a question and the phrasings of the FAQ are: tf-idf over any features (character n-grams, stems). Pure."""
+"""How alike a question and the phrasings of the FAQ are: tf-idf over any features (character n-grams, stems). Pure.
+
+And what is counted of a word: whether it is content, its features, its roots.
+"""
 
 from __future__ import annotations
 
 import math
 from array import array
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 
 from chatbot.reply import Language
+from chatbot.text import FUNCTION_WORDS, stem_words
+
+NGRAMS = (2, 3, 4, 5)
+LONGEST_WORD = 40
+# what a word counts that only builds the sentence
+FUNCTION_WEIGHT = 0.6
+# words that ask, whatever it is about
+ASKING = frozenset(
+    """
+    hablame hablamos cuentame explicame explica describe define ensename muestrame necesito conseguir consigo encontrar
+    encuentro sirve queda quedo deberia deberias preguntar pregunta queria duda consulta informacion info tell explain show
+    describe need find question information
+    """.split()
+)
 
 # an entry's number and the language of its phrasings
 Group = tuple[int, Language]
@@ -76,3 +94,60 @@ class Space:
             best[self.owners[number]] = max(best[self.owners[number]], similarity)
         for group, similarity in best.items():
             scores[group] += WEIGHT * similarity
+
+
+class Roots:
+    """A set of stems that also knows words of the same root: "aburrimiento" beside "aburrido"."""
+
+    def __init__(self, stems: Iterable[str]) -> None:
+        self.stems = frozenset(stems)
+        self.by_start: dict[str, list[str]] = defaultdict(list)
+        for stem in self.stems:
+            self.by_start[stem[:4]].append(stem)
+
+    def has(self, word: str) -> bool:
+        if any(stem in self.stems for stem in stem_both(word)):
+            return True
+        return any(_share_root(word, stem) for stem in self.by_start.get(word[:4], ()))
+
+
+def is_content(word: str) -> bool:
+    if len(word) < 2 and not word.isdigit():
+        return False
+    return not any(word in words for words in (FUNCTION_WORDS["es"], FUNCTION_WORDS["en"], ASKING))
+
+
+def count_ngrams(words: Iterable[str]) -> dict[str, float]:
+    counts: dict[str, float] = defaultdict(float)
+    for word in words:
+        framed = f" {word[:LONGEST_WORD]} "
+        weight = 1.0 if is_content(word) else FUNCTION_WEIGHT
+        for size in NGRAMS:
+            for at in range(len(framed) - size + 1):
+                counts[framed[at : at + size]] += weight
+    return counts
+
+
+def count_stems(words: Sequence[str], language: Language) -> dict[str, float]:
+    counts: dict[str, float] = defaultdict(float)
+    for word in words:
+        for stem in find_stems(word, language):
+            counts[stem] += 1.0 if is_content(word) else FUNCTION_WEIGHT
+    return counts
+
+
+@lru_cache(maxsize=50_000)
+def find_stems(word: str, language: Language) -> tuple[str, ...]:
+    """A word's stems. Spanish verbs change their vowel: "devuelvo" is "devolver", "cierra" is "cerrar"."""
+    stems = stem_words(word, language)
+    return tuple(stem.replace("ue", "o").replace("ie", "e") for stem in stems) if language == "es" else tuple(stems)
+
+
+@lru_cache(maxsize=50_000)
+def stem_both(word: str) -> tuple[str, ...]:
+    return (*find_stems(word, "es"), *find_stems(word, "en"))
+
+
+def _share_root(word: str, other: str) -> bool:
+    size = next((at for at, (a, b) in enumerate(zip(word, other, strict=False)) if a != b), min(len(word), len(other)))
+    return size >= max(4, 0.6 * min(len(word), len(other)), 0.5 * max(len(word), len(other)))

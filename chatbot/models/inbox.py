@@ -12,7 +12,8 @@ from chatbot.db import At, Base, Big, CreatedAt, Id
 
 
 class Inbox(Base):
-    """mode, debounce_s: None takes the setting's."""
+    """mode, debounce_s: None takes the setting's. heard_at: when a webhook first told of it; is_foreign: Chatwoot says that
+    another bot, or none, is connected to it."""
 
     __tablename__ = "inbox"
 
@@ -22,6 +23,8 @@ class Inbox(Base):
     channel: Mapped[str] = mapped_column(server_default="")
     mode: Mapped[str | None]
     debounce_s: Mapped[float | None]
+    heard_at: Mapped[At | None]
+    is_foreign: Mapped[bool] = mapped_column(server_default=sql("false"))
 
 
 class Contact(Base):
@@ -39,6 +42,7 @@ class Contact(Base):
 class Conversation(Base):
     """A conversation and its place in the queue (docs/delivery.md).
 
+    wake_reason: what the timer is for, several separated by commas, done one after the other.
     in_seq counts the customer's messages, answered_seq those with an outcome; the row is due at answer_due_at or wake_at
     and leased by the worker `lease_by` until lease_until, each claim raising epoch. crashes counts claims that neither
     settled nor put back, tries the put-backs in a row, discards the unsent replies thrown away. owner is "bot" or "people";
@@ -54,6 +58,7 @@ class Conversation(Base):
     contact_id: Mapped[int | None] = mapped_column(ForeignKey("contact.id", ondelete="CASCADE"))
     status: Mapped[str] = mapped_column(server_default="pending")
     can_reply: Mapped[bool] = mapped_column(server_default=sql("true"))
+    has_bot: Mapped[bool] = mapped_column(server_default=sql("false"))
     language: Mapped[str | None]
 
     in_seq: Mapped[Big] = mapped_column(server_default=sql("0"))

@@ -17,9 +17,11 @@ class Instance(Base):
     """The only row has id 1.
 
     installation_id: new at each restore; fingerprint: which database this was when it last started, so that a restore is
-    noticed; paused_at: everything is paused, until paused_until or, where that is empty, until resumed;
-    muted_reason: another installation is the bot's; reconciled_at: up to when Chatwoot was read for missed messages;
-    secrets_check: encrypted known text, so that a start with another SECRET_KEY is refused.
+    noticed; held_at: restored, and what happened since isn't read yet, so nothing is claimed;
+    paused_at: everything is paused, until paused_until or, where that is empty, until resumed;
+    muted_reason: another installation is the bot's; reconciled_at: up to when Chatwoot was read for missed messages,
+    reconcile_floor: never from before; secrets_check: encrypted known text, so that a start with another SECRET_KEY is
+    refused.
     """
 
     __tablename__ = "instance"
@@ -34,7 +36,9 @@ class Instance(Base):
     pause_reason: Mapped[str | None]
     muted_reason: Mapped[str | None]
     restored_at: Mapped[At | None]
+    held_at: Mapped[At | None]
     reconciled_at: Mapped[At | None]
+    reconcile_floor: Mapped[At | None]
     reconcile_error: Mapped[str | None]
 
     __table_args__ = (CheckConstraint("id = 1", name="only_row"),)

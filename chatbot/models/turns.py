@@ -15,7 +15,8 @@ class Turn(Base):
     """One answering of the messages with from_seq < seq <= to_seq. At most one of a conversation is unfinished.
 
     state: answering -> frozen (its parts and actions exist) -> answered | handed_off | suggested | watched
-    | ignored (by `rule`); a frozen one that was thrown away unsent becomes answering again.
+    | ignored (by `rule`); a frozen one that was thrown away unsent becomes answering again. wake: what woke it, where no
+    message did; suffix: the end of its marks.
     """
 
     __tablename__ = "turn"
@@ -28,6 +29,8 @@ class Turn(Base):
     to_seq: Mapped[Big]
     newest_chatwoot_id: Mapped[Big] = mapped_column(server_default=sql("0"))
     mode: Mapped[str]
+    wake: Mapped[str | None]
+    suffix: Mapped[str] = mapped_column(server_default="")
     state: Mapped[str] = mapped_column(server_default="answering")
     rule: Mapped[str | None]
     language: Mapped[str | None]

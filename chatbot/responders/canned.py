@@ -11,6 +11,7 @@ from functools import lru_cache
 import regex
 
 from chatbot.content import CannedResponse, Content, Event
+from chatbot.knowledge.faq import strip_around
 from chatbot.language import LONGEST_COURTESY, read_courtesies, squeeze
 from chatbot.reply import ContactView, Handoff, InboxView, Language, Part, Reply, TurnInput
 from chatbot.text import fold, split_words
@@ -102,13 +103,19 @@ def _match_exact(turn: TurnInput, entries: Sequence[CannedResponse], words: Sequ
     """Compared with the whole text, with each of its messages (all must be this entry's), and without courtesies."""
     messages = {_spell(message.text) for message in turn.messages if message.text.strip()}
     wholes = [{" ".join(words) or fold(turn.text[:LONGEST_READ]).strip()}, messages]
-    if len(words) <= KEYWORD_WORDS * 2 and (core := read_courtesies(words)[1]):
+    if len(words) <= KEYWORD_WORDS * 2 and (core := _find_core(turn)):
         wholes.append({" ".join(core)})
     for entry in entries:
         phrases = {_spell(phrase) for phrase in entry.exact}
         if any(whole <= phrases for whole in wholes):
             return entry
     return None
+
+
+def _find_core(turn: TurnInput) -> list[str]:
+    """The words of the messages without courtesies and lead-ins: of "perdona", "una cosa", "¿horario?" the last."""
+    spelled = ([squeeze(word) for word in split_words(message.text[:LONGEST_READ])] for message in turn.messages)
+    return [word for words in spelled for word in read_courtesies(strip_around(words))[1]]
 
 
 def _spell(phrase: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from chatbot.channel_text import split_sentences
 from chatbot.content import Content, FaqEntry
-from chatbot.knowledge.faq import FaqIndex, Match, get_index
+from chatbot.knowledge.faq import CONTRADICTIONS, FaqIndex, Match, get_index, strip_around
 from chatbot.language import read_courtesies
 from chatbot.reply import Handoff, Language, Part, Reply, TurnInput
 from chatbot.responders.canned import pick_text
@@ -20,31 +20,50 @@ MOST_CHOICES = 3
 
 
 def respond(turn: TurnInput, look: Look) -> Reply | None:
-    """One answer to the whole text, or to each of its questions, or to the last message.
+    """One answer to the whole text, or to each of its questions, or to the last message, where they don't contradict.
 
-    Several questions are answered only where all of them are clear, so that none is passed over in silence.
+    Messages that only lead in ("perdona", "una cosa más") are left out. Several questions are answered only where all of them are clear, so that none is passed over in silence.
     """
     if not turn.content.faq or not turn.text.strip():
         look.passed("no_entries" if turn.text.strip() else "no_text")
         return None
     index = get_index(turn.content.faq)
-    asking = [message.text for message in turn.messages if _says_something(message.text)]
+    asking = [message.text for message in turn.messages if _says_something(message.text)] or [turn.text]
     questions = [
         piece for text in asking for piece in split_sentences(text[:LONGEST_READ]) if "?" in piece and _says_something(piece)
     ]
     if len(questions) > 1:
         return _answer_each(index, questions, turn, look)
-    whole = _match(index, turn.text, turn)
-    if whole.kind != "none":
-        return _reply(whole, turn, look, "whole")
-    if len(asking) > 1 and (reply := _answer_last(index, asking, turn, look)):
-        return reply
-    look.passed(whole.why, candidates=_list_candidates(whole))
+    whole = _match(index, "\n".join(asking), turn)
+    last = _match(index, asking[-1], turn) if len(asking) > 1 else whole
+    if _is_contradicted(whole, last, asking):
+        look.passed("messages_differ", candidates=_list_candidates(whole), last=_list_candidates(last))
+    elif last.kind == "answered" and whole.kind != "answered":
+        return _reply(last, turn, look, "last" if len(asking) > 1 else "whole")
+    elif whole.kind != "none" or last.kind != "none":
+        return _reply(whole if whole.kind != "none" else last, turn, look, "whole" if whole.kind != "none" else "last")
+    else:
+        look.passed(whole.why, candidates=_list_candidates(whole))
     return None
 
 
 def _says_something(text: str) -> bool:
-    return bool(read_courtesies(split_words(text[:LONGEST_READ]))[1])
+    return bool(read_courtesies(strip_around(split_words(text[:LONGEST_READ])))[1])
+
+
+def _is_contradicted(whole: Match, last: Match, asking: Sequence[str]) -> bool:
+    """Whether the messages together mean something else than the last one alone.
+
+    What came before may be a lead-in ("tengo una duda"), but not another question, nor what rules out the last one's entry
+    ("vivo en Marruecos", "¿cuánto tarda un pedido?").
+    """
+    if len(asking) == 1 or last.kind == "none":
+        return False
+    meant = {candidate.entry.key for candidate in last.candidates[: last.near]}
+    if whole.kind != "none":
+        return meant.isdisjoint(candidate.entry.key for candidate in whole.candidates[: whole.near])
+    ruled_out = {candidate.entry.key for candidate in whole.candidates if candidate.against in CONTRADICTIONS}
+    return any("?" in text for text in asking[:-1]) or not meant.isdisjoint(ruled_out)
 
 
 def _answer_each(index: FaqIndex, questions: Sequence[str], turn: TurnInput, look: Look) -> Reply | None:
@@ -55,14 +74,6 @@ def _answer_each(index: FaqIndex, questions: Sequence[str], turn: TurnInput, loo
     look.noted(matched="each")
     entries = {match.candidates[0].entry.key: match.candidates[0].entry for match in matches}
     return _answer(list(entries.values()), turn, look, matches)
-
-
-def _answer_last(index: FaqIndex, asking: Sequence[str], turn: TurnInput, look: Look) -> Reply | None:
-    """What came before may be a lead-in ("tengo una duda"), but not another question."""
-    last = _match(index, asking[-1], turn)
-    if last.kind == "none" or any("?" in text for text in asking[:-1]):
-        return None
-    return _reply(last, turn, look, "last")
 
 
 def _match(index: FaqIndex, text: str, turn: TurnInput) -> Match:

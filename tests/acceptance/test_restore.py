@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from conftest import quote
 from sqlalchemy import create_engine, make_url, text
 
 from acceptance.box import Box
@@ -19,7 +18,7 @@ def copy_database(url: str, name: str) -> str:
     """As a restore from a backup would make it. Nobody may be connected to the original."""
     admin = create_engine(make_url(url).set(database="postgres"), isolation_level="AUTOCOMMIT")
     with admin.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {quote(name)} TEMPLATE {quote(make_url(url).database)}"))
+        connection.execute(text(f'CREATE DATABASE "{name}" TEMPLATE "{make_url(url).database}"'))
     admin.dispose()
     return make_url(url).set(database=name).render_as_string(hide_password=False)
 
@@ -48,7 +47,7 @@ def test_a_restored_database_beside_a_running_one_says_nothing_twice(make_box: M
 
     restored = make_box(database_url=old, pretend=box.pretend, seeds=False, workers=1)
     box.pretend.bot.outgoing_url = f"{box.url}/webhooks/chatwoot"
-    restored.wait(lambda: restored.rows("SELECT paused_at FROM instance")[0]["paused_at"] is None, 20, "it has caught up")
+    restored.wait(lambda: restored.rows("SELECT held_at FROM instance")[0]["held_at"] is None, 20, "it has caught up")
     restored.settle()
     time.sleep(2)
     assert box.texts(first) == said
@@ -79,7 +78,7 @@ def test_without_a_token_that_reads_a_restored_database_waits_for_its_owner(make
     time.sleep(3)
     assert box.texts(conversation) == []
     with restored.engine.begin() as connection:
-        connection.execute(text("UPDATE instance SET paused_at = NULL, pause_reason = NULL"))
+        connection.execute(text("UPDATE instance SET held_at = NULL"))
     restored.wait(lambda: box.texts(conversation) == [ANSWER], 10, "resumed by hand")
 
 

@@ -156,15 +156,16 @@ class Installation(Box):
     def bot_view(self) -> dict[int, str]:
         """As a Box has it; a message whose buttons were pressed several times is ignored if one of the presses was."""
         rows = self.rows(
-            "SELECT m.chatwoot_id, t.state || coalesce(':' || t.rule, '') AS outcome FROM message m JOIN turn t ON t.id = m.turn_id"
-            " WHERE m.seq IS NOT NULL ORDER BY t.state = 'ignored'"
+            "SELECT m.chatwoot_id, t.state || coalesce(':' || t.rule, '') AS outcome FROM message m"
+            " JOIN turn t ON t.id = m.turn_id WHERE m.seq IS NOT NULL ORDER BY t.state = 'ignored'"
         )
         return {r["chatwoot_id"]: r["outcome"] for r in rows}
 
     def inputs(self) -> dict[tuple[int, str], bool]:
         """(message id, kind) of every customer's message or press that the bot has stored -> whether a turn owns it."""
         rows = self.rows(
-            "SELECT chatwoot_id, kind, bool_and(turn_id IS NOT NULL) AS has_turn FROM message WHERE seq IS NOT NULL GROUP BY 1, 2"
+            "SELECT chatwoot_id, kind, bool_and(turn_id IS NOT NULL) AS has_turn FROM message"
+            " WHERE seq IS NOT NULL GROUP BY 1, 2"
         )
         return {(r["chatwoot_id"], r["kind"]): r["has_turn"] for r in rows}
 

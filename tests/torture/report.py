@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from checker import Violation, count_outcomes, measure_looks
+from checker import Violation
+from figures import count_outcomes, measure_looks
 
 from chatbot.pretend.history import Line
 from torture.installation import Installation

@@ -131,7 +131,8 @@ class Run:
 
     def _press(self, step: Step) -> bool:
         """One of the bot's own buttons, if it has shown any."""
-        shown = [m for m in self._messages(step) if m["content_type"] == "input_select" and m["mark"]]
+        messages = self._messages(step)
+        shown = [m for m in messages if m["content_type"] == "input_select" and m["mark"] and m["status"] != "failed"]
         if not shown:
             return False
         items = shown[-1]["content_attributes"]["items"]
@@ -179,11 +180,12 @@ class Run:
         self._box.chatwoot.act("delete_message", message=known.said[-1])
         return True
 
-    def _newest_reply(self, step: Step) -> int | None:
-        return next((m["id"] for m in reversed(self._messages(step)) if m["mark"] and not m["private"]), None)
+    def _newest_reply(self, step: Step, content_type: str) -> int | None:
+        replies = [m for m in self._messages(step) if m["mark"] and not m["private"] and m["content_type"] == content_type]
+        return replies[-1]["id"] if replies else None
 
     def _delete_bots(self, step: Step) -> bool:
-        message = self._newest_reply(step)
+        message = self._newest_reply(step, "text")  # with buttons, a press that no webhook told would be wiped too
         if message is None:
             return False
         self._box.chatwoot.act("delete_message", message=message)
@@ -191,7 +193,7 @@ class Run:
 
     def _fail(self, step: Step) -> bool:
         """The channel says later that a message of the bot never arrived."""
-        message = self._newest_reply(step)
+        message = self._newest_reply(step, "text")  # nobody presses a button that never arrived
         if message is None:
             return False
         self._box.chatwoot.act("set_message_status", message=message, status="failed", error="131026: Message undeliverable")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from checker import Options, Violation, check, count_outcomes, measure_looks
+from checker import Options, Violation, check
+from figures import count_outcomes, measure_looks
 
 C = 41
 
@@ -128,6 +129,13 @@ def test_an_accepted_press_is_owed_a_reply() -> None:
     assert story.say("41-50-1-ab12cd").rules() == []
 
 
+def test_the_same_button_pressed_again_is_the_same_input_and_another_one_is_not() -> None:
+    story = Story().customer(1).say("41-1-1")
+    story.act("customer_press", message=2, values=[{"value": "a"}]).say("41-2-1-abc")
+    assert story.act("customer_press", message=2, values=[{"value": "a"}]).rules(reconciled=True) == []
+    assert story.act("customer_press", message=2, values=[{"value": "b"}]).rules(reconciled=True) == ["P1"]
+
+
 def test_an_outcome_after_the_allowed_time_is_late_unless_there_was_trouble() -> None:
     story = Story().customer(1)
     assert story.act("typing", 400).say("41-1-1").rules(within_s=300) == ["P1"]
@@ -222,6 +230,18 @@ def test_a_handback_lets_us_speak_again() -> None:
     assert story.say("41-1-1").rules() == []
     assert Story().human().act("human_note", by="human:7", text="/bot on").customer(1).say("41-1-1").rules() == []
     assert Story().human().status("open", "pending", "bot").customer(1).say("41-1-1").rules() == ["P5"]
+
+
+def test_an_assignment_ends_when_nobody_is_assigned_any_more_and_other_take_overs_hold_on() -> None:
+    def story() -> Story:
+        return Story().customer(1).act("assigned", assignee=8, assignee_type="User", by="human:7")
+
+    assert story().customer(2).say("41-2-1").rules() == ["P5"]
+    free = story().act("assigned", assignee=None, assignee_type=None, by="human:7").customer(2)
+    assert free.rules() == ["P1"]
+    assert free.say("41-2-1").rules() == []
+    taken = story().human().act("assigned", assignee=None, assignee_type=None, by="human:7").customer(2)
+    assert taken.say("41-2-1").rules() == ["P5"]
 
 
 def test_our_own_handoff_may_finish_its_text_although_somebody_was_assigned() -> None:

@@ -88,6 +88,10 @@ def test_down_refuses_connections_while_the_control_api_stays(pretend: PretendCh
     assert call(pretend, "GET", "/conversations/0")[0] == 404
 
 
+def test_an_act_may_take_an_argument_called_name(pretend: PretendChatwoot) -> None:
+    assert Remote(pretend.control_url).act("add_inbox", name="WhatsApp", channel="Channel::Whatsapp") == 2
+
+
 def test_webhooks_are_dropped_doubled_and_delayed_as_ordered(pretend: PretendChatwoot, bot: Bot) -> None:
     pretend.fault("webhook", "drop", times=1, event="message_created")
     number = pretend.customer("1")["conversation"]
