@@ -10,15 +10,15 @@ from sqlalchemy import Connection, text
 
 from chatbot.clients.chatwoot import Chatwoot, get_chatwoot
 from chatbot.crash_points import crash_point
-from chatbot.decision import decide
+from chatbot.decision import decide, is_taken_by_fault
 from chatbot.delivery import deliver
 from chatbot.errors import ChatwootError, Interrupted
 from chatbot.llm import Means
-from chatbot.outgoing import Delivery, Discarded, divert, drop_rest, read_progress
+from chatbot.outgoing import Delivery, Discarded, divert, drop_rest, look_again, read_progress
 from chatbot.queue import HAND_OFF_CRASHES, Lease
 from chatbot.reply import Handoff
 from chatbot.settings import Settings
-from chatbot.turn import OpenTurn, assemble, freeze, open_turn, record, throw_away
+from chatbot.turn import OpenTurn, assemble, freeze, open_turn, read_facts, record, throw_away, unfreeze
 from chatbot.typing_sign import show_typing
 
 log = structlog.get_logger()
@@ -80,6 +80,8 @@ def _deliver_and_record(delivery: Delivery) -> str:
             raise Interrupted(str(e)) from e
         drop_rest(delivery)
         ended = "gone"
+    if ended == "people" and turn.row["owner"] == "bot":
+        _reconsider(delivery)
     crash_point("before_record")
     with means.engine.begin() as connection:
         state, rule = _read_outcome(connection, turn, ended)
@@ -87,6 +89,28 @@ def _deliver_and_record(delivery: Delivery) -> str:
     crash_point("after_record")
     log.info("turn", conversation=turn.conversation, outcome=state, rule=rule, turn=turn.id)
     return state
+
+
+RECONSIDER = text("UPDATE conversation SET owner = 'people', owner_reason = :reason, status = :status WHERE id = :id")
+
+
+def _reconsider(delivery: Delivery) -> None:
+    """Somebody else has it, and nothing was said. Opened because our webhook failed: decided anew. Still pending, since a
+    person spoke without taking it: decided anew too, so that it is opened and nobody waits in pending."""
+    means, turn = delivery.means, delivery.turn
+    if turn.wake is not None or turn.mode != "live" or read_progress(delivery).has_spoken:
+        return
+    with means.engine.connect() as connection:
+        facts = read_facts(connection, turn)
+    look = look_again(delivery)
+    is_fault = is_taken_by_fault(means.settings, delivery.chatwoot, turn, facts)
+    if look is None or (look.status != "pending" and not is_fault):
+        return
+    values = {"id": turn.lease.conversation_id, "reason": "open" if is_fault else "human_message", "status": look.status}
+    with means.engine.begin() as connection:
+        unfreeze(connection, turn)
+        connection.execute(RECONSIDER, values)
+    raise Interrupted("somebody else has it, but not by its status")
 
 
 def _deliver(delivery: Delivery) -> str:

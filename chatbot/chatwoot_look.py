@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chatbot.chatwoot_events import UnreadableEvent, conversation_facts, is_bot_failure, message_facts
+from chatbot.chatwoot_rules import is_persons_word
 from chatbot.clients.chatwoot import Chatwoot
 from chatbot.errors import ChatwootError
 from chatbot.turn import OpenTurn
@@ -15,8 +16,8 @@ from chatbot.turn import OpenTurn
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """at: our monotonic clock before the call; newest_id: of any message; human_id: of a person's public message, if that
-    is the newest one; is_fault: Chatwoot itself opened it because our webhook failed."""
+    """at: our monotonic clock before the call; newest_id: of any message; human_id: of a person's word, if that is the
+    newest message; is_fault: Chatwoot itself opened it because our webhook failed."""
 
     at: float
     status: str
@@ -44,7 +45,7 @@ def read_look(given: Mapping[str, Any], at: float) -> Look:
     newest = _last(given)
     messages = [m for m in given.get("messages") or [] if isinstance(m, dict)]
     spoken = message_facts(newest)
-    is_human = spoken is not None and spoken.author in {"person", "phone"} and not spoken.is_private
+    is_human = spoken is not None and is_persons_word(spoken)
     ids = [m["id"] for m in (newest, *messages) if isinstance(m.get("id"), int)]
     return Look(
         at=at,

@@ -46,6 +46,14 @@ class Meaning:
     value: str = ""
 
 
+def is_persons_word(message: MessageFacts) -> bool:
+    """What a person said to the customer, or the command that sends the bot away: from then on people have it."""
+    if message.author not in {"person", "phone"}:
+        return False
+    command = COMMAND.match(message.text) if message.is_private else None
+    return not message.is_private or (command is not None and command[1].lower() == "off")
+
+
 def find_foreign(account_id: int | None, inbox_id: int, scope: Scope) -> str:
     """Why something isn't ours, or ""."""
     if account_id is not None and scope.account_id is not None and account_id != scope.account_id:

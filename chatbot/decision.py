@@ -8,12 +8,14 @@ from datetime import timedelta
 from sqlalchemy import text
 
 from chatbot.chatwoot_events import is_bot_failure, message_facts
-from chatbot.chatwoot_look import look_at
+from chatbot.chatwoot_look import Look, look_at
+from chatbot.chatwoot_rules import is_persons_word
 from chatbot.clients.chatwoot import Chatwoot
 from chatbot.errors import ChatwootError, Interrupted
 from chatbot.handoff import Act, plan_after, plan_answer, plan_handoff, write_note
 from chatbot.length import fit
 from chatbot.llm import Means
+from chatbot.outgoing import TOKEN_REFUSED
 from chatbot.pipeline import make_reply
 from chatbot.queue import HAND_OFF_CRASHES
 from chatbot.reply import Handoff, Part, Reply, TurnInput
@@ -39,7 +41,7 @@ def decide(means: Means, chatwoot: Chatwoot, turn: OpenTurn, given: TurnInput, f
         return Plan([Act("open")], rule=turn.mode)
     prefix: list[Act] = []
     if turn.row["owner"] == "people" and turn.mode != "suggest":
-        if not _is_taken_by_fault(means.settings, chatwoot, turn, facts):
+        if not is_taken_by_fault(means.settings, chatwoot, turn, facts):
             waits = turn.row["status"] == "pending"  # nobody is left waiting in pending
             return Plan([Act("open")] if waits else [], rule="people_have_it")
         prefix = [Act("pending")]
@@ -47,7 +49,7 @@ def decide(means: Means, chatwoot: Chatwoot, turn: OpenTurn, given: TurnInput, f
     return replace(plan, acts=[*prefix, *plan.acts])
 
 
-def _is_taken_by_fault(settings: Settings, chatwoot: Chatwoot, turn: OpenTurn, facts: Facts) -> bool:
+def is_taken_by_fault(settings: Settings, chatwoot: Chatwoot, turn: OpenTurn, facts: Facts) -> bool:
     """Opened by Chatwoot itself because our webhook failed, nobody assigned, and still fresh: taken back."""
     if (
         turn.row["owner_reason"] != "open"
@@ -58,20 +60,30 @@ def _is_taken_by_fault(settings: Settings, chatwoot: Chatwoot, turn: OpenTurn, f
         return False
     try:
         look = look_at(chatwoot, turn.conversation)
-        return look.status == "open" and not look.has_person and (look.is_fault or _newest_is_fault(chatwoot, turn))
+        return look.status == "open" and not look.has_person and _has_fault_opened(chatwoot, turn, look)
     except ChatwootError as e:
         if e.permanent:
             return False
         raise Interrupted(str(e)) from e
 
 
-def _newest_is_fault(chatwoot: Chatwoot, turn: OpenTurn) -> bool:
-    """The customer may have written after the activity that says so."""
-    for message in reversed(chatwoot.get_messages_before(turn.conversation)):
+def _has_fault_opened(chatwoot: Chatwoot, turn: OpenTurn, look: Look) -> bool:
+    """Whether the activity that says so came after our last message, and no person's word did."""
+    try:
+        messages = chatwoot.get_messages_before(turn.conversation)
+    except ChatwootError as e:
+        if e.status in TOKEN_REFUSED:
+            return look.is_fault
+        raise
+    is_fault = False
+    for message in reversed(messages):
         facts = message_facts(message)
-        if facts is not None and facts.author != "customer" and not facts.is_private:
-            return is_bot_failure(message)
-    return False
+        if facts is None or is_persons_word(facts):
+            return False
+        if facts.author == "ours" and not facts.is_private:
+            break
+        is_fault = is_fault or is_bot_failure(message)
+    return is_fault
 
 
 def _is_stale(settings: Settings, turn: OpenTurn, facts: Facts) -> bool:

@@ -44,7 +44,7 @@ class Progress:
 
     @property
     def has_begun(self) -> bool:
-        return any(a["state"] not in {"frozen", "dropped"} or a["attempts"] for a in self.acts)
+        return any(a["kind"] != "pending" and (a["state"] not in {"frozen", "dropped"} or a["attempts"]) for a in self.acts)
 
     @property
     def has_diverted(self) -> bool:

@@ -94,8 +94,12 @@ def _read_conversation(means: Means, chatwoot: Chatwoot, given: Mapping[str, Any
     if not _is_ours(means, facts.inbox_id):
         return 0
     count = 0
-    for message in _messages_since(chatwoot, facts.id, since):
+    messages = list(_messages_since(chatwoot, facts.id, since))
+    known = _find_known(means, messages)
+    for message in messages:
         count += 1
+        if message["id"] in known:
+            continue
         try:
             event = event_from_api(given, message)
         except UnreadableEvent as e:
@@ -107,6 +111,20 @@ def _read_conversation(means: Means, chatwoot: Chatwoot, given: Mapping[str, Any
             intake.accept_event(means.engine, settings, replace(event, name="message_updated"))
     intake.accept_event(means.engine, settings, Event("conversation_updated", inbox_id=facts.inbox_id, conversation=facts))
     return count
+
+
+KNOWN = text("""
+SELECT chatwoot_id FROM message WHERE chatwoot_id = ANY(:ids) AND kind = 'created'
+UNION ALL SELECT chatwoot_id FROM part WHERE mark = ANY(:marks) AND state = 'sent'
+""")
+
+
+def _find_known(means: Means, messages: list[Mapping[str, Any]]) -> set[int]:
+    """Ids of messages that changed nothing since they were stored: neither a press nor a failure is told by them."""
+    facts = [f for m in messages if (f := message_facts(m)) and not f.submitted and not f.is_failed and not f.is_deleted]
+    with means.engine.connect() as connection:
+        rows = connection.execute(KNOWN, {"ids": [f.id for f in facts], "marks": [f.mark for f in facts if f.mark]})
+        return {row[0] for row in rows} & {f.id for f in facts}
 
 
 def _is_ours(means: Means, inbox_id: int) -> bool:

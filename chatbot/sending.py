@@ -13,6 +13,7 @@ from sqlalchemy import RowMapping, text
 
 from chatbot.chatwoot_events import message_facts
 from chatbot.chatwoot_look import Look, is_taken, look_at
+from chatbot.chatwoot_rules import is_persons_word
 from chatbot.crash_points import crash_point, is_protected
 from chatbot.errors import ChatwootError, Interrupted, LostLease
 from chatbot.outgoing import TOKEN_REFUSED, Delivery, Discarded, Progress, divert, look_again
@@ -28,8 +29,10 @@ MARK_AGE_S = 5.0  # a process that was frozen this long between mark and post do
 
 def send(delivery: Delivery, act: RowMapping, progress: Progress) -> bool:
     """One part that surely isn't in Chatwoot yet. False where people have the conversation."""
-    look = look_again(delivery)
     is_note = act["kind"] == "note"
+    if not is_note and is_protected("look") and _has_person_spoken(delivery, progress):
+        return False
+    look = look_again(delivery)
     if look is not None and look.newest_mark == act["mark"]:
         _set_part(delivery, act, "sent")  # it was stored later than anybody could expect
         return True
@@ -37,9 +40,7 @@ def send(delivery: Delivery, act: RowMapping, progress: Progress) -> bool:
         if look is None or (_is_too_old(look) and delivery.turn.lease.tries >= SLOW_TRIES):
             divert(delivery, Handoff("cannot_look"))
             return True
-        if is_protected("look") and (
-            is_taken(look, delivery.turn, has_opened=progress.has_opened) or _has_person_spoken(delivery, look, progress)
-        ):
+        if is_protected("look") and is_taken(look, delivery.turn, has_opened=progress.has_opened):
             return False
         if not look.can_reply:
             divert(delivery, Handoff("cannot_reply"))
@@ -58,19 +59,33 @@ def _is_too_old(look: Look) -> bool:
     return time.monotonic() - look.at > LOOK_AGE_S
 
 
-def _has_person_spoken(delivery: Delivery, look: Look, progress: Progress) -> bool:
-    """A look shows only the newest message. Where there are some that we don't know, a token that may read shows them."""
-    known = max([delivery.turn.newest_chatwoot_id, *(a["chatwoot_id"] or 0 for a in progress.acts)])
-    if look.newest_id <= known:
+SINCE = text("""
+SELECT coalesce((SELECT max(newest_chatwoot_id) FROM turn
+                 WHERE conversation_id = :conversation AND id <> :turn AND wake IS NULL),
+                (SELECT min(chatwoot_id) - 1 FROM message WHERE conversation_id = :conversation AND seq > :from_seq), 0)
+""")
+
+
+def _has_person_spoken(delivery: Delivery, progress: Progress) -> bool:
+    """A look shows only the newest message, so a person's word may hide below a customer's. Asked once, where a token may."""
+    if progress.has_spoken:
         return False
+    turn = delivery.turn
+    values = {"conversation": turn.lease.conversation_id, "turn": turn.id, "from_seq": turn.from_seq}
     try:
-        messages = delivery.chatwoot.get_messages_after(delivery.turn.conversation, delivery.turn.newest_chatwoot_id)
+        messages = delivery.chatwoot.get_messages_before(turn.conversation)
     except ChatwootError as e:
         if e.status in TOKEN_REFUSED:
             return False
         raise Interrupted(str(e)) from e
-    found = (message_facts(m) for m in messages)
-    return any(m is not None and m.author in {"person", "phone"} and not m.is_private for m in found)
+    with delivery.means.engine.connect() as connection:
+        since = connection.execute(SINCE, values).scalar_one()
+        spoken = [m["id"] for m in messages if m["id"] > since and (f := message_facts(m)) and is_persons_word(f)]
+        known = connection.execute(KNOWN, {"ids": spoken}).scalar_one() if spoken else 0
+    return len(spoken) > known
+
+
+KNOWN = text("SELECT count(*) FROM message WHERE chatwoot_id = ANY(:ids)")
 
 
 def _post(delivery: Delivery, act: RowMapping) -> bool:

@@ -37,31 +37,30 @@ too us ve very want was we were what when where which who why will with would yo
 FUNCTION_WORDS: dict[Language, frozenset[str]] = {"es": frozenset(SPANISH.split()), "en": frozenset(ENGLISH.split())}
 
 # What leads in to a question and says nothing of it, folded: "perdona que te moleste", "quería saber si", "quick question".
-LEAD_IN = regex.compile(
-    r"""(?:
-    (?:perdon(?:a|e|ad|en|ame)?|disculp(?:a|e|ad|en|ame))(?:\ (?:(?:que|por|la|las|si)\ )?(?:(?:te|os|le|les|la|lo)\ )?
-        (?:molest\w+|interrump\w+|insist\w+))?(?:\ (?:otra\ vez|de\ nuevo))?
-    | por\ favor | porfa | please | pls | oye | oiga | oigan | mira | mire | miren | mirad | bueno | pues | vale | ok | okay | entonces | por\ cierto | eh | es\ que
-    | a\ ver(?:\ si\ (?:me|nos)\ (?:podeis|puedes|pueden|puede)\ (?:ayudar|decir|informar))? | ya\ que\ estamos
-    | (?:(?:(?:queria|queriamos|quisiera|quisieramos|quiero|necesito|necesitaria|me\ gustaria|tengo|tenia|tenemos)\ )
-        (?:hacer(?:te|os|le|les)?\ |preguntar(?:te|os|le|les)?\ |consultar(?:te|os|le|les)?\ )?)?
-        (?:una|otra)\ (?:cosa|cosita|pregunta|preguntita|duda|dudita|consulta|consultita)(?:\ (?:mas|rapida|rapidita|tonta))*(?:\ si)?
-    | (?:queria|queriamos|quisiera|quisieramos|quiero|necesito|necesitaria|me\ gustaria|nos\ gustaria)
-        \ (?:saber|preguntar(?:te|os|le|les)?|consultar(?:te|os|le|les)?)(?:\ (?:si|por))?
-    | (?:me|nos)\ (?:podrias|podriais|podrian|podria|puedes|podeis|pueden|puede)\ (?:decir|informar|confirmar|ayudar)(?:\ si)?
-    | (?:podrias|podriais|podrian|podria|puedes|podeis|pueden|puede)\ (?:decir|informar|confirmar|ayudar)(?:me|nos)(?:\ si)?
-    | me\ preguntaba(?:\ si)? | (?:sabes|sabeis|saben|sabe\ usted)\ si
-    | sorry(?:\ (?:to|for)\ (?:bother|bothering|disturb|disturbing)(?:\ you)?)?(?:\ again)? | excuse\ me | pardon(?:\ me)?
-    | well | so | oh | btw | by\ the\ way
-    | (?:(?:i\ )?(?:have|ve|ve\ got|had|got)\ )?(?:a|one|another|just\ a|just\ one)?\ ?
-        (?:quick\ |small\ |little\ |short\ |last\ |other\ |more\ )*question(?:\ for\ you)?
-    | (?:just\ )?(?:one|another)\ (?:quick\ |small\ |last\ |other\ |more\ )*thing(?:\ more)?
-    | (?:i\ was\ |i\ m\ |im\ |was\ )?(?:just\ )?wondering(?:\ (?:if|whether))?
-    | (?:i\ d\ like|i\ would\ like|i\ want(?:ed)?|i\ need)\ to\ (?:know|ask)(?:\ (?:if|whether))?
-    | (?:can|could)\ (?:you\ tell\ me|i\ ask(?:\ you)?|you\ help\ me)(?:\ (?:something|if|whether))? | do\ you\ know\ (?:if|whether)
-    )(?:\ |$)""",
-    regex.VERBOSE,
+LEAD_INS = (
+    r"(?:perdon(?:a|e|ad|en|ame)?|disculp(?:a|e|ad|en|ame))"
+    r"(?: (?:(?:que|por|la|las|si) )?(?:(?:te|os|le|les|la|lo) )?(?:molest\w+|interrump\w+|insist\w+))?"
+    r"(?: (?:otra vez|de nuevo))?",
+    r"por favor|porfa|oye|oiga|oigan|mira|mire|miren|mirad|bueno|pues|vale|entonces|por cierto|eh|es que|ya que estamos",
+    r"a ver(?: si (?:me|nos) (?:podeis|puedes|pueden|puede) (?:ayudar|decir|informar))?",
+    r"(?:(?:queria|queriamos|quisiera|quisieramos|quiero|necesito|necesitaria|me gustaria|tengo|tenia|tenemos) "
+    r"(?:(?:hacer|preguntar|consultar)(?:te|os|le|les)? )?)?(?:una|otra) "
+    r"(?:cosa|cosita|pregunta|preguntita|duda|dudita|consulta|consultita)(?: (?:mas|rapida|rapidita|tonta))*(?: si)?",
+    r"(?:queria|queriamos|quisiera|quisieramos|quiero|necesito|necesitaria|me gustaria|nos gustaria) "
+    r"(?:saber|preguntar(?:te|os|le|les)?|consultar(?:te|os|le|les)?)(?: (?:si|por))?",
+    r"(?:me|nos) (?:podrias|podriais|podrian|podria|puedes|podeis|pueden|puede) (?:decir|informar|confirmar|ayudar)(?: si)?",
+    r"(?:podrias|podriais|podrian|podria|puedes|podeis|pueden|puede) (?:decir|informar|confirmar|ayudar)(?:me|nos)(?: si)?",
+    r"me preguntaba(?: si)?|(?:sabes|sabeis|saben|sabe usted) si",
+    r"sorry(?: (?:to|for) (?:bother|bothering|disturb|disturbing)(?: you)?)?(?: again)?|excuse me|pardon(?: me)?",
+    r"please|pls|ok|okay|well|so|oh|btw|by the way|do you know (?:if|whether)",
+    r"(?:(?:i )?(?:have|ve|ve got|had|got) )?(?:(?:a|one|another|just a|just one) )?"
+    r"(?:(?:quick|small|little|short|last|other|more) )*question(?: for you)?",
+    r"(?:just )?(?:one|another) (?:(?:quick|small|last|other|more) )*thing(?: more)?",
+    r"(?:i was |i m |im |was )?(?:just )?wondering(?: (?:if|whether))?",
+    r"(?:i d like|i would like|i want(?:ed)?|i need) to (?:know|ask)(?: (?:if|whether))?",
+    r"(?:can|could) (?:you tell me|i ask(?: you)?|you help me)(?: (?:something|if|whether))?",
 )
+LEAD_IN = regex.compile(rf"(?:{'|'.join(LEAD_INS)})(?: |$)")
 
 
 def fold(text: str) -> str:

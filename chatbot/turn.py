@@ -197,11 +197,19 @@ class Facts:
     is_unreadable_known: bool = False
 
 
+def _span(turn: OpenTurn) -> dict[str, int]:
+    return {"conversation": turn.lease.conversation_id, "from_seq": turn.from_seq, "to_seq": turn.to_seq}
+
+
+def read_facts(connection: Connection, turn: OpenTurn) -> Facts:
+    return Facts(**connection.execute(COUNTS, _span(turn)).mappings().one())
+
+
 def assemble(connection: Connection, turn: OpenTurn) -> tuple[TurnInput, Facts, str]:
     """The turn's frozen input, and by what its language was decided."""
-    values = {"conversation": turn.lease.conversation_id, "from_seq": turn.from_seq, "to_seq": turn.to_seq}
+    values = _span(turn)
     messages = tuple(_read_message(r) for r in connection.execute(MESSAGES, values))
-    facts = Facts(**connection.execute(COUNTS, values).mappings().one())
+    facts = read_facts(connection, turn)
     history = tuple(HistoryLine(r.who, r.text) for r in connection.execute(HISTORY, values))
     content = load_content(connection, turn.release_id)
     row, persona = turn.row, content.persona
@@ -344,10 +352,15 @@ VALUES (:turn, :conversation, :ordinal, :kind, CAST(:value AS jsonb))
 """)
 
 
-def throw_away(connection: Connection, turn: OpenTurn, settings: Settings) -> None:
-    """The customer wrote again before anything was sent: the frozen reply goes, the turn is opened anew later."""
+def unfreeze(connection: Connection, turn: OpenTurn) -> None:
+    """What was to be done is forgotten; the turn is decided anew at the next claim."""
     fence(connection, turn.lease)
     connection.execute(UNFREEZE, {"turn": turn.id})
+
+
+def throw_away(connection: Connection, turn: OpenTurn, settings: Settings) -> None:
+    """The customer wrote again before anything was sent: the frozen reply goes, the turn is opened anew later."""
+    unfreeze(connection, turn)
     queue.discard(connection, turn.lease, turn.from_seq, settings)
 
 

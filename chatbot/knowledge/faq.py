@@ -13,13 +13,14 @@ from itertools import pairwise
 from threading import Lock
 from typing import Literal
 
-import regex
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
 from chatbot.content import FaqEntry
 from chatbot.knowledge.similarity import (
     LONGEST_WORD,
+    TOLD,
+    WANTED,
     Group,
     Roots,
     Space,
@@ -44,9 +45,12 @@ NEAR = 0.88
 LEAST_OF_TOP = 0.7
 # how much of the score the words cost that an entry says nothing of, and what a word counts by where it stands
 PENALTY = 0.8
-VERB_LIKE, NOUN_LIKE, ELSEWHERE, LAST = 0.4, 1.0, 0.3, 0.3
+VERB_LIKE, ACTION_LIKE, NOUN_LIKE, ELSEWHERE, LAST = 0.4, 0.7, 1.0, 0.3, 0.3
+# how far a word counts as said that only the answer has, and how much less a word counts that every entry has
+ONLY_ANSWERED = 0.6
+RARITY = 0.6
+# a price, time, place or person is asked for that the entry never tells, or not asked for though all its phrasings do
 OTHER_WANTED = 0.5
-ACTION_LIKE, ONLY_ANSWERED, RARITY = 0.7, 0.6, 0.6
 # an entry's essential words are those of all its phrasings, where it has so many of them
 LEAST_PHRASINGS = 3
 WITHOUT_ESSENTIAL = 0.7
@@ -95,36 +99,14 @@ NEEDS_SUBJECT = _list(
 )
 
 
-# what a question wants to know, by its words in order, and what in an answer says it
-WANTED = {
-    "price": regex.compile(
-        r"\b(?:cuanto (?:me |nos |os )?(?:cuesta\w*|costar\w*|vale\w*|valdr\w*|sale\w*|saldr\w*|cobra\w*|es)|cobrais|precios?|coste|costo|tarifas?"
-        r"|how much|costs?|prices?|fees?|charge|gratis|gratuit[oa]s?|free)\b"
-    ),
-    "time": regex.compile(
-        r"^(?:dime |y |desde |hasta |para |de )*(?:cuando|when|until when)\b|\b(?:hasta cuando|a que hora|que horario|horarios?|plazos?|periodo|period|how long|cuanto (?:tiempo|dura\w*|tarda\w*)"
-        r"|(?:how many|cuant[oa]s) (?:dias|horas|semanas|meses|anos|days|hours|weeks|months|years)|hours)\b"
-    ),
-    "place": regex.compile(
-        r"^(?:dime |y |a |de |por |desde )*(?:donde|where)\b|\b(?:direccion|address|(?:que|which|what) (?:ciudad|calle|city|street))\b"
-    ),
-    "person": regex.compile(r"^(?:dime |de |con |a )*(?:quien|quienes|who)\b"),
-}
-TOLD = {
-    "price": regex.compile(r"[€$£]|\b(?:gratis|gratuit\w+|free|euros?|precios?|prices?|costs?|cuestan?)\b"),
-    "time": regex.compile(
-        r"\b(?:dias?|horas?|semanas?|mes|meses|anos?|minutos?|days?|hours?|weeks?|months?|years?|minutes?)\b|\d:\d\d"
-    ),
-}
-
-
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """An entry with its score (0 to 1) and what speaks against it ("" when nothing does)."""
+    """An entry with its score (0 to 1), what rules it out ("" when nothing does) and what lowered its score."""
 
     entry: FaqEntry
     score: float
     against: str = ""
+    lowered: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,12 +199,13 @@ class FaqIndex:
     def _judge(self, group: Group, score: float, asked: Asked, least: float) -> Candidate:
         number = group[0]
         against = self._object(group, asked, score) or ("far_from_top" if score < least else "")
-        score *= 1 - PENALTY * self._weigh_unexplained(number, asked)
-        if not (self.always[number] <= asked.wanted <= self.told[number]):
-            score *= OTHER_WANTED
-        return Candidate(
-            self.entries[number], score if self._has_essentials(group, asked) else score * WITHOUT_ESSENTIAL, against
-        )
+        costs = {
+            "unexplained": 1 - PENALTY * self._weigh_unexplained(number, asked),
+            "wants_other": 1.0 if self.always[number] <= asked.wanted <= self.told[number] else OTHER_WANTED,
+            "lacks_essential": 1.0 if self._has_essentials(group, asked) else WITHOUT_ESSENTIAL,
+        }
+        lowered = tuple(code for code, factor in costs.items() if factor < 1)
+        return Candidate(self.entries[number], score * math.prod(costs.values()), against, lowered)
 
     def _has_essentials(self, group: Group, asked: Asked) -> bool:
         roots = Roots(stem for word in asked.words for stem in stem_both(word))

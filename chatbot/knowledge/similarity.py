@@ -1,6 +1,6 @@
 """How alike a question and the phrasings of the FAQ are: tf-idf over any features (character n-grams, stems). Pure.
 
-And what is counted of a word: whether it is content, its features, its roots.
+And what is read from words: whether they are content, their features and roots, what they want to know.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 
+import regex
+
 from chatbot.reply import Language
 from chatbot.text import FUNCTION_WORDS, stem_words
 
@@ -19,14 +21,36 @@ LONGEST_WORD = 40
 # what a word counts that only builds the sentence
 FUNCTION_WEIGHT = 0.6
 # words that ask, whatever it is about
-ASKING = frozenset(
-    """
-    hablame hablamos cuentame explicame explica describe define ensename muestrame necesito conseguir consigo encontrar
-    encuentro sirve queda quedo deberia deberias preguntar pregunta queria duda consulta informacion info tell explain show
-    describe need find question information
-    """.split()
-)
-
+ASKING = """
+hablame hablamos cuentame explicame explica describe define ensename muestrame necesito conseguir consigo encontrar encuentro
+sirve queda quedo deberia deberias preguntar pregunta queria duda consulta informacion info tell explain show describe need
+find question information
+"""
+ASKING_WORDS = frozenset(ASKING.split())
+# what a question wants to know, by its folded words in order ...
+WANTED = {
+    "price": regex.compile(
+        r"\bcuanto (?:me |nos |os )?(?:cuesta\w*|costar\w*|vale\w*|valdr\w*|sale\w*|saldr\w*|cobra\w*|es)\b"
+        r"|\b(?:cobrais|precios?|coste|costo|tarifas?|gratis|gratuit[oa]s?|how much|costs?|prices?|fees?|charge|free)\b"
+    ),
+    "time": regex.compile(
+        r"^(?:dime |y |desde |hasta |para |de )*(?:cuando|when|until when)\b|\bcuanto (?:tiempo|dura\w*|tarda\w*)\b"
+        r"|\b(?:hasta cuando|a que hora|horarios?|plazos?|periodo|period|how long|hours)\b"
+        r"|\b(?:how many|cuant[oa]s) (?:dias|horas|semanas|meses|anos|days|hours|weeks|months|years)\b"
+    ),
+    "place": regex.compile(
+        r"^(?:dime |y |a |de |por |desde )*(?:donde|where)\b|\b(?:direccion|address)\b"
+        r"|\b(?:que|which|what) (?:ciudad|calle|city|street)\b"
+    ),
+    "person": regex.compile(r"^(?:dime |de |con |a )*(?:quien|quienes|who)\b"),
+}
+# ... and what in an answer tells it
+TOLD = {
+    "price": regex.compile(r"[€$£]|\b(?:gratis|gratuit\w+|free|euros?|precios?|prices?|costs?|cuestan?)\b"),
+    "time": regex.compile(
+        r"\b(?:dias?|horas?|semanas?|mes|meses|anos?|minutos?|days?|hours?|weeks?|months?|years?|minutes?)\b|\d:\d\d"
+    ),
+}
 # an entry's number and the language of its phrasings
 Group = tuple[int, Language]
 Counts = Mapping[str, float]
@@ -114,7 +138,7 @@ class Roots:
 def is_content(word: str) -> bool:
     if len(word) < 2 and not word.isdigit():
         return False
-    return not any(word in words for words in (FUNCTION_WORDS["es"], FUNCTION_WORDS["en"], ASKING))
+    return not any(word in words for words in (FUNCTION_WORDS["es"], FUNCTION_WORDS["en"], ASKING_WORDS))
 
 
 def count_ngrams(words: Iterable[str]) -> dict[str, float]:

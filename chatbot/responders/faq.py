@@ -16,13 +16,15 @@ from chatbot.trace import Look
 
 LONGEST_READ = 2_000
 MOST_ANSWERS = 3
+MOST_MESSAGES = 10
 MOST_CHOICES = 3
 
 
 def respond(turn: TurnInput, look: Look) -> Reply | None:
     """One answer to the whole text, or to each of its questions, or to the last message, where they don't contradict.
 
-    Messages that only lead in ("perdona", "una cosa más") are left out. Several questions are answered only where all of them are clear, so that none is passed over in silence.
+    Messages that only lead in ("perdona", "una cosa más") are left out.
+    Several questions are answered only where all of them are clear, so that none is passed over in silence.
     """
     if not turn.content.faq or not turn.text.strip():
         look.passed("no_entries" if turn.text.strip() else "no_text")
@@ -34,36 +36,53 @@ def respond(turn: TurnInput, look: Look) -> Reply | None:
     ]
     if len(questions) > 1:
         return _answer_each(index, questions, turn, look)
-    whole = _match(index, "\n".join(asking), turn)
-    last = _match(index, asking[-1], turn) if len(asking) > 1 else whole
-    if _is_contradicted(whole, last, asking):
+    asking = asking[-MOST_MESSAGES:]
+    apart = [_match(index, text, turn) for text in asking]
+    if 1 < len(asking) <= MOST_ANSWERS and all(match.kind == "answered" for match in apart):
+        return _answer_each(index, asking, turn, look)
+    whole = _match(index, "\n".join(asking), turn) if len(asking) > 1 else apart[0]
+    if any("?" in text and match.kind == "none" for text, match in zip(asking[:-1], apart, strict=False)):
+        look.passed("asked_before", candidates=_list_candidates(whole))
+        return None
+    return _answer_together(whole, apart, turn, look)
+
+
+def _answer_together(whole: Match, apart: Sequence[Match], turn: TurnInput, look: Look) -> Reply | None:
+    last = apart[-1]
+    if _is_contradicted(whole, apart):
         look.passed("messages_differ", candidates=_list_candidates(whole), last=_list_candidates(last))
-    elif last.kind == "answered" and whole.kind != "answered":
-        return _reply(last, turn, look, "last" if len(asking) > 1 else "whole")
-    elif whole.kind != "none" or last.kind != "none":
-        return _reply(whole if whole.kind != "none" else last, turn, look, "whole" if whole.kind != "none" else "last")
-    else:
+        return None
+    if last.kind == "answered" and whole.kind != "answered":
+        return _reply(last, turn, look, "last")
+    if whole.kind == "none" and last.kind == "none":
         look.passed(whole.why, candidates=_list_candidates(whole))
-    return None
+        return None
+    return _reply(last, turn, look, "last") if whole.kind == "none" else _reply(whole, turn, look, "whole")
 
 
 def _says_something(text: str) -> bool:
     return bool(read_courtesies(strip_around(split_words(text[:LONGEST_READ])))[1])
 
 
-def _is_contradicted(whole: Match, last: Match, asking: Sequence[str]) -> bool:
-    """Whether the messages together mean something else than the last one alone.
+def _is_contradicted(whole: Match, apart: Sequence[Match]) -> bool:
+    """Whether the messages together mean something else than one of them alone.
 
-    What came before may be a lead-in ("tengo una duda"), but not another question, nor what rules out the last one's entry
+    What came before may be a lead-in ("os cuento"), but nothing that another entry answers, nor what rules out the entry
     ("vivo en Marruecos", "¿cuánto tarda un pedido?").
     """
-    if len(asking) == 1 or last.kind == "none":
+    last = apart[-1]
+    chosen = last if whole.kind == "none" else whole
+    if len(apart) == 1 or chosen.kind == "none":
         return False
-    meant = {candidate.entry.key for candidate in last.candidates[: last.near]}
-    if whole.kind != "none":
-        return meant.isdisjoint(candidate.entry.key for candidate in whole.candidates[: whole.near])
+    meant = _collect_meant(chosen)
+    if any(meant.isdisjoint(_collect_meant(match)) for match in apart if match.kind != "none"):
+        return True
     ruled_out = {candidate.entry.key for candidate in whole.candidates if candidate.against in CONTRADICTIONS}
-    return any("?" in text for text in asking[:-1]) or not meant.isdisjoint(ruled_out)
+    return whole.kind == "none" and not meant.isdisjoint(ruled_out)
+
+
+def _collect_meant(match: Match) -> set[str]:
+    return {candidate.entry.key for candidate in match.candidates[: match.near]}
 
 
 def _answer_each(index: FaqIndex, questions: Sequence[str], turn: TurnInput, look: Look) -> Reply | None:
@@ -122,4 +141,5 @@ def _name(entry: FaqEntry, language: Language, content: Content) -> str:
 
 
 def _list_candidates(match: Match) -> list[list[object]]:
-    return [[found.entry.key, round(found.score, 3), found.against] for found in match.candidates]
+    """Key, score, what rules it out, what lowered its score."""
+    return [[found.entry.key, round(found.score, 3), found.against, ",".join(found.lowered)] for found in match.candidates]

@@ -58,6 +58,8 @@ def test_a_restored_database_beside_a_running_one_says_nothing_twice(make_box: M
 
 def test_a_restored_database_answers_what_nobody_answered(make_box: Maker) -> None:
     box = make_box(workers=1)
+    box.pretend.customer("horario")
+    box.settle()
     box.wait(lambda: box.rows("SELECT reconciled_at FROM instance")[0]["reconciled_at"] is not None, 10, "a first reading")
     pause_processes(box)
     old = copy_database(box.database_url, f"{make_url(box.database_url).database}_lost")

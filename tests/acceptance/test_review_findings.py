@@ -17,6 +17,7 @@ from chatbot import intake, queue
 from chatbot.chatwoot_events import read_event
 from chatbot.chatwoot_rules import read_meaning
 from chatbot.settings import Settings
+from chatbot.turn import fence
 
 FAQ = "¿Hacéis envíos a Canarias?"
 ANSWER = "Sí, enviamos a Canarias en 5 días."
@@ -249,6 +250,7 @@ def test_16_settle_sees_the_message_whose_intake_it_waited_for(make_database: Ca
 
             def settle() -> None:
                 with engine.begin() as c:
+                    fence(c, lease)
                     assert queue.settle(c, lease, 1, settings)
 
             waiting = pool.submit(settle)

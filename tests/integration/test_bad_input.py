@@ -99,7 +99,7 @@ def make_body(number: int, string: str) -> dict[str, Any]:
     body["content_attributes"] = {string: string}
     body["inbox"]["name"] = string
     for message in body["conversation"].get("messages", []):
-        message["content"] = string
+        message["content"], message["conversation_id"] = string, 10_000 + number
     return body
 
 

@@ -95,6 +95,7 @@ def test_exact_takes_whole_messages_without_case_accents_and_courtesies() -> Non
     entries = (canned("horario", exact=("¿Qué horario tenéis?",)), canned("ok", exact=("👍",)))
     assert fire("que HORARIO teneis", entries=entries) == "horario"
     assert fire("hola", "¿qué horario tenéis?", "gracias", entries=entries) == "horario"
+    assert fire("perdona", "una cosa más", "¿qué horario tenéis?", entries=entries) == "horario"
     assert fire("¿qué horario tenéis en agosto?", entries=entries) is None
     assert fire("👍", entries=entries) == "ok"
 

@@ -12,6 +12,7 @@ import pytest
 
 from chatbot.content import Content, FaqEntry
 from chatbot.knowledge.faq import FaqIndex, get_index
+from chatbot.knowledge.similarity import stem_both
 from chatbot.language import decide_language
 from chatbot.length import CHANNELS, fit
 from chatbot.reply import CustomerMessage, InboxView, Language, Part, Reply, TurnInput
@@ -142,6 +143,61 @@ def test_messages_are_answered_together_or_each_or_by_the_last() -> None:
     assert sources(ask("mirad os cuento una cosa rápida", "¿hacéis envíos a Canarias?")) == ("canarias",)
     assert sources(ask("Hola. ¿Qué tal? ¿Hacéis envíos a Canarias? ¿Puedo pagar con Bizum?")) == ("canarias", "bizum")
     assert ask("¿vendéis bicicletas eléctricas?", "¿hacéis envíos a Canarias?") is None
+
+
+ORDERS = (
+    faq("cancelar", ("¿Cómo cancelo un pedido?", "Quiero anular mi compra", "¿Hasta cuándo puedo anular el pedido?")),
+    faq(
+        "devolver",
+        ("¿Puedo devolver un producto?", "No me gusta lo que he comprado, ¿cómo lo devuelvo?", "Devolver una compra"),
+    ),
+    faq("plazo", ("¿Cuánto tarda en llegar un pedido?", "¿En cuántos días lo recibiré?", "¿Cuál es el plazo de entrega?")),
+    faq("dentro", ("¿Hacéis envíos a Canarias?", "Envío a Canarias", "¿Mandáis cosas a Canarias?")),
+)
+
+
+@pytest.mark.parametrize(
+    ("texts", "key"),
+    [
+        (("perdona", "una cosa más", "¿cómo devuelvo un producto?"), "devolver"),
+        (("oye", "a ver", "quería saber", "cuánto tarda en llegar un pedido"), "plazo"),
+        (
+            ("Hola, perdona que te moleste otra vez, quería hacerte una pregunta: ¿cómo cancelo un pedido? Por favor",),
+            "cancelar",
+        ),
+        (("quiero devolver", "un producto"), "devolver"),
+        (("hi", "quick question", "one more thing", "¿hacéis envíos a Canarias?", "please"), "dentro"),
+    ],
+)
+def test_what_leads_in_to_a_question_counts_for_nothing(texts: tuple[str, ...], key: str) -> None:
+    assert sources(ask(*texts, entries=ORDERS)) == (key,)
+
+
+def test_nothing_but_lead_ins_is_declined() -> None:
+    assert ask("perdona", "una cosa más", entries=ORDERS) is None
+
+
+def test_a_lead_in_doesnt_bring_the_wrong_entry() -> None:
+    assert sources(ask("perdona", "una cosa más", "¿cómo devuelvo un pedido?", entries=ORDERS)) in [("devolver",), ()]
+
+
+def test_a_message_before_that_rules_the_answer_out_is_heard() -> None:
+    assert ask("vivo en Marruecos", "¿cuánto tarda en llegar un pedido?", entries=ORDERS) is None
+    assert ask("¿vendéis colchones?", "cuánto tarda en llegar un pedido", entries=ORDERS) is None
+
+
+def test_messages_that_mean_different_entries_are_answered_each() -> None:
+    assert sources(ask("quiero cancelar un pedido", "¿hacéis envíos a Canarias?", entries=ORDERS)) == ("cancelar", "dentro")
+
+
+def test_a_price_isnt_answered_with_a_time() -> None:
+    assert ask("¿cuánto cuesta llegar un pedido?", entries=ORDERS) is None
+    assert ask("¿dónde cancelo un pedido?", entries=ORDERS) is None
+
+
+def test_a_vowel_that_changes_in_a_verb_is_the_same_verb() -> None:
+    assert stem_both("devuelvo")[0] == stem_both("devolver")[0]
+    assert stem_both("cuesta")[0] == stem_both("costar")[0]
 
 
 def test_an_entry_may_be_limited_to_inboxes_and_may_hand_over() -> None:
