@@ -81,6 +81,8 @@ class Installation(Box):
         self.seed()
         self.start_redis()
         super().start()
+        # what was there before the installation's first reading isn't its to answer
+        self.wait(lambda: bool(self.rows("SELECT reconciled_at FROM instance")[0]["reconciled_at"]), 10, "a first reading")
         self.keeper.keep("postgres", self.postgres.start, self._has_postgres)
         self.keeper.keep("redis", self.start_redis, lambda: self.redis is not None and self.redis.poll() is None)
         for name in self.processes:
