@@ -89,8 +89,8 @@ class Talk:
 @dataclass(frozen=True)
 class Options:
     """reconciled: every stored customer message is owed, not only the accepted ones. within_s: the time for an outcome,
-    from the message or the end of the last trouble (None: any). max_look_s: how old the look before a part may be; max_stale_s: how long a newer message may have been
-    accepted when a reply to an older one comes (None: any, since a reply is thrown away at most twice)."""
+    from the message or the end of the last trouble (None: any). max_look_s: how old the look before a part may be;
+    max_stale_s: how long a newer message may have been there when a reply to an older one comes (None: any)."""
 
     reconciled: bool = False
     within_s: float | None = None

@@ -13,6 +13,7 @@ from itertools import pairwise
 from threading import Lock
 from typing import Literal
 
+import regex
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
@@ -90,6 +91,7 @@ OPENERS = _list(
     y e o pero and or but
     """
 )
+CLAUSE_END = regex.compile(r"[,.;:?!¿¡]")
 OPENING_PHRASES = ("what about ", "how about ", "que hay de ", "que pasa con ")
 # with one of these a single word of content is half a question ("¿cuánto tarda?", "is it free?")
 NEEDS_SUBJECT = _list(
@@ -121,11 +123,15 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A question or phrasing as it is compared. content: its words that say what it is about."""
+    """A question or phrasing as it is compared. content: its words that say what it is about.
+
+    is_partly_negated: one clause is negated and one isn't ("No me gusta, ¿cómo lo devuelvo?"), so it fits both.
+    """
 
     words: tuple[str, ...]
     content: frozenset[str]
     is_negated: bool
+    is_partly_negated: bool
     wanted: frozenset[str]
 
 
@@ -227,7 +233,8 @@ class FaqIndex:
             return "other_object"
         # a problem may be told in many ways ("no me acuerdo"), but what only a denial says isn't asked for
         compared = own if asked.is_negated else _find_closest(own, asked)
-        return "negation" if all(phrasing.is_negated != asked.is_negated for phrasing in compared) else ""
+        is_denied = all(phrasing.is_negated != asked.is_negated and not phrasing.is_partly_negated for phrasing in compared)
+        return "negation" if is_denied else ""
 
     def _is_half(self, asked: Asked, own: Sequence[Asked]) -> bool:
         """A single word of content that no phrasing asks about alone: "¿cuánto tarda?" says not what."""
@@ -295,7 +302,10 @@ def read_words(question: str, correct: Callable[[str], str] = str) -> Asked:
     content = frozenset(word for word in words if is_content(word))
     spaced = " ".join(words)
     wanted = frozenset(kind for kind, pattern in WANTED.items() if pattern.search(spaced))
-    return Asked(tuple(words), content, any(word in NEGATIONS for word in told), wanted)
+    is_negated = any(word in NEGATIONS for word in told)
+    clauses = [split_words(clause) for clause in CLAUSE_END.split(question)]
+    is_partly = is_negated and any(clause and NEGATIONS.isdisjoint(clause) for clause in clauses)
+    return Asked(tuple(words), content, is_negated, is_partly, wanted)
 
 
 def _collect_told(entry: FaqEntry) -> frozenset[str]:

@@ -17,10 +17,10 @@ from typing import Any
 from checker import Options, Violation, check
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.pool import NullPool
+from standins.llm import LlmStandIn
 
 from chatbot.content import Article, Assistant, CannedResponse, FaqEntry, publish, save_drafts
 from chatbot.pretend.chatwoot import PretendChatwoot
-from standins.llm import LlmStandIn
 
 ROOT = Path(__file__).resolve().parents[2]
 SECRET_KEY = "a-key-only-for-tests-1234567890-abcdef"
@@ -46,7 +46,9 @@ FAST = {
 }
 
 CONTENT = (
-    CannedResponse(key="hola", texts={"es": "¡Hola! ¿En qué le ayudo?", "en": "Hi! How can I help?"}, events=("new_conversation",)),
+    CannedResponse(
+        key="hola", texts={"es": "¡Hola! ¿En qué le ayudo?", "en": "Hi! How can I help?"}, events=("new_conversation",)
+    ),
     CannedResponse(key="horario", texts={"es": "Abrimos de 9 a 14.", "en": "We open from 9 to 2."}, exact=("horario",)),
     CannedResponse(
         key="persona", texts={"es": "Enseguida le atiende alguien.", "en": "Someone will be right with you."},
@@ -64,7 +66,8 @@ CONTENT = (
     ),
     Article(
         key="lavado", title="Cuidado de las colchas", language="es", url="https://tienda.example/colchas",
-        text="# Cuidado de las colchas\n\nLas colchas de algodón se lavan a 30 grados con jabón neutro. No use lejía en las colchas.",
+        text="# Cuidado de las colchas\n\n"
+        "Las colchas de algodón se lavan a 30 grados con jabón neutro. No use lejía en las colchas.",
     ),
     Assistant(key="ana", name="Ana", instructions="Responde a los clientes de la tienda con los artículos."),
 )  # fmt: skip
@@ -219,8 +222,8 @@ class Box:
     def bot_view(self) -> dict[int, str]:
         """message id -> outcome and rule, as the bot's database has it."""
         rows = self.rows(
-            "SELECT m.chatwoot_id, t.state || coalesce(':' || t.rule, '') AS outcome FROM message m JOIN turn t ON t.id = m.turn_id"
-            " WHERE m.seq IS NOT NULL"
+            "SELECT m.chatwoot_id, t.state || coalesce(':' || t.rule, '') AS outcome"
+            " FROM message m JOIN turn t ON t.id = m.turn_id WHERE m.seq IS NOT NULL"
         )
         return {r["chatwoot_id"]: r["outcome"] for r in rows}
 
@@ -245,8 +248,9 @@ class Box:
         }
         return check(self.pretend.history.lines(), self.bot_view(), llm_calls=llm_calls, options=Options(**options))
 
-    def check(self, **options: Any) -> None:
-        found = self.violations(**options)
+    def check(self, conversation: int | None = None, **options: Any) -> None:
+        """No violation at all, or none in one conversation where a box is shared."""
+        found = [v for v in self.violations(**options) if conversation in (None, v.conversation)]
         assert not found, "\n".join(str(v) for v in found) + "\n" + self.report()
 
     def texts(self, conversation: int) -> list[str]:

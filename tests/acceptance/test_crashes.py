@@ -33,7 +33,7 @@ def test_crash_points_are_found() -> None:
 
 @pytest.fixture(scope="module")
 def crash_box(make_shared_box: Maker) -> Box:
-    return make_shared_box(use_llm=True, LEASE_S="2.5", RECONCILE_S="600", POST_TIMEOUT_S="0.6", QUIET_S="0.6")
+    return make_shared_box(use_llm=True, LEASE_S="3", RECONCILE_S="600", POST_TIMEOUT_S="1", QUIET_S="1")
 
 
 @pytest.mark.parametrize("mode", ["kill", "stop", "raise"])
@@ -54,13 +54,13 @@ def test_a_crash_at_any_point_loses_and_doubles_nothing(crash_box: Box, point: s
     box.pretend.clear_faults()
     box.llm.reset()
     assert len(box.texts(conversation)) == 1 or point == "after_intake"
-    box.check()
+    box.check(conversation)
 
 
 def heal(box: Box, mode: str) -> None:
     """Killed processes are started again; frozen ones wake after their lease has ended."""
     if mode == "stop":
-        time.sleep(3.2)
+        time.sleep(3.6)
         for name in box.processes:
             box.kill(name, signal.SIGCONT)
     elif mode == "kill":

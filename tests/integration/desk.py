@@ -7,10 +7,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+from acceptance.box import CONTENT
 from flask import Flask
 from sqlalchemy import Engine, text
 
-from acceptance.box import CONTENT
 from chatbot import queue
 from chatbot.answer import answer
 from chatbot.content import publish, save_drafts

@@ -195,6 +195,19 @@ def test_a_price_isnt_answered_with_a_time() -> None:
     assert ask("¿dónde cancelo un pedido?", entries=ORDERS) is None
 
 
+def test_a_denial_counts_only_in_its_own_clause() -> None:
+    assert sources(ask("compré unas toallas", "¿cómo las devuelvo?", entries=ORDERS)) == ("devolver",)
+    denied = faq("inutil", ("eso no ayuda", "quiero una persona", "un humano"))
+    assert ask("ayuda", entries=(*ORDERS, denied)) is None
+
+
+def test_the_look_says_what_lowered_a_score() -> None:
+    look = Look("faq")
+    turn = TurnInput((CustomerMessage(1, 1, "¿cómo anulo la suscripción?"),), Content(faq=ORDERS), "es", datetime.now(UTC))
+    assert respond(turn, look) is None
+    assert "unexplained" in look.saw["candidates"][0][3]
+
+
 def test_a_vowel_that_changes_in_a_verb_is_the_same_verb() -> None:
     assert stem_both("devuelvo")[0] == stem_both("devolver")[0]
     assert stem_both("cuesta")[0] == stem_both("costar")[0]

@@ -1,4 +1,4 @@
-"""Defects found in review: each test states what the promise wants; red until mended."""
+"""Rare orders of events, each of which once broke the promise."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def start(box: Box, words: str = "horario") -> int:
     return conversation
 
 
-def test_01_an_older_message_that_arrives_after_a_newer_one_was_answered(one: Box) -> None:
+def test_an_older_message_that_arrives_after_a_newer_one_was_answered(one: Box) -> None:
     conversation = start(one)
     one.pretend.fault("webhook", "delay", delay_s=1.6, times=1, event="message_created", conversation=conversation)
     one.pretend.customer(FAQ, conversation=conversation)
@@ -59,7 +59,7 @@ def test_01_an_older_message_that_arrives_after_a_newer_one_was_answered(one: Bo
     assert ANSWER in one.texts(conversation)
 
 
-def test_02_a_person_who_answers_while_pending_is_not_talked_over_at_the_next_message(one: Box) -> None:
+def test_a_person_who_answers_while_pending_is_not_talked_over_at_the_next_message(one: Box) -> None:
     conversation = start(one)
     one.pretend.agent_reply(conversation, "Le atiendo yo, ¿qué talla?")
     time.sleep(0.5)
@@ -69,7 +69,7 @@ def test_02_a_person_who_answers_while_pending_is_not_talked_over_at_the_next_me
     assert one.texts(conversation) == [HOURS]
 
 
-def test_03_an_unreadable_event_in_a_conversation_that_people_have(one: Box) -> None:
+def test_an_unreadable_event_in_a_conversation_that_people_have(one: Box) -> None:
     conversation = start(one)
     one.pretend.take_over(conversation)
     one.pretend.agent_reply(conversation, "Le atiendo yo.")
@@ -83,7 +83,7 @@ def test_03_an_unreadable_event_in_a_conversation_that_people_have(one: Box) -> 
     assert one.texts(conversation) == [HOURS]
 
 
-def test_04_bot_on_in_a_conversation_that_a_person_has_assigned(one: Box) -> None:
+def test_bot_on_in_a_conversation_that_a_person_has_assigned(one: Box) -> None:
     conversation = start(one)
     one.pretend.take_over(conversation)
     time.sleep(0.5)
@@ -96,7 +96,7 @@ def test_04_bot_on_in_a_conversation_that_a_person_has_assigned(one: Box) -> Non
     assert one.pretend.status(conversation) == "open" or one.texts(conversation) == [HOURS, ANSWER]
 
 
-def test_05_a_failed_delivery_whose_note_had_an_unknown_outcome_is_noted_once(one: Box) -> None:
+def test_a_failed_delivery_whose_note_had_an_unknown_outcome_is_noted_once(one: Box) -> None:
     conversation = start(one)
     one.pretend.fault("post_message", "reset", times=1, conversation=conversation, private=True)
     part = one.pretend.replies(conversation)[0]
@@ -107,7 +107,7 @@ def test_05_a_failed_delivery_whose_note_had_an_unknown_outcome_is_noted_once(on
     assert len(one.notes(conversation)) == 1
 
 
-def test_06_a_pending_conversation_of_an_inbox_without_our_bot(one: Box) -> None:
+def test_a_pending_conversation_of_an_inbox_without_our_bot(one: Box) -> None:
     inbox = one.pretend.add_inbox("Solo personas", has_bot=False)
     conversation = one.pretend.customer("hola", inbox=inbox)["conversation"]
     one.pretend.set_status(conversation, "pending")
@@ -116,7 +116,7 @@ def test_06_a_pending_conversation_of_an_inbox_without_our_bot(one: Box) -> None
     assert one.texts(conversation) == []
 
 
-def test_07_a_label_that_the_token_may_not_set_does_not_block_the_conversation(one: Box) -> None:
+def test_a_label_that_the_token_may_not_set_does_not_block_the_conversation(one: Box) -> None:
     one.pretend.fault("labels", "status", status=401)
     try:
         conversation = one.pretend.customer("quiero hablar con una persona")["conversation"]
@@ -126,7 +126,7 @@ def test_07_a_label_that_the_token_may_not_set_does_not_block_the_conversation(o
         one.pretend.clear_faults()
 
 
-def test_08_a_message_that_chatwoot_never_takes_is_handed_off(one: Box) -> None:
+def test_a_message_that_chatwoot_never_takes_is_handed_off(one: Box) -> None:
     conversation = start(one)
     one.pretend.fault("post_message", "status", status=422, conversation=conversation, private=False)
     try:
@@ -136,7 +136,7 @@ def test_08_a_message_that_chatwoot_never_takes_is_handed_off(one: Box) -> None:
         one.pretend.clear_faults()
 
 
-def test_09_a_person_takes_over_while_our_opening_fails(one: Box) -> None:
+def test_a_person_takes_over_while_our_opening_fails(one: Box) -> None:
     conversation = start(one)
     one.pretend.fault("toggle_status", "status", status=500, conversation=conversation)
     one.pretend.customer("quiero hablar con una persona", conversation=conversation)
@@ -149,7 +149,7 @@ def test_09_a_person_takes_over_while_our_opening_fails(one: Box) -> None:
 
 
 @pytest.mark.parametrize("stamp", ["9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+12:00"])
-def test_10_a_time_that_python_cannot_read_back(one: Box, stamp: str) -> None:
+def test_a_time_that_python_cannot_read_back(one: Box, stamp: str) -> None:
     conversation = start(one)
     body = {
         "event": "message_created", "id": 900_000 + conversation, "message_type": "incoming", "content": "horario",
@@ -160,7 +160,7 @@ def test_10_a_time_that_python_cannot_read_back(one: Box, stamp: str) -> None:
     done(one, conversation, 6)
 
 
-def test_11_paused_stops_a_frozen_reply_of_which_nothing_was_said(one: Box) -> None:
+def test_paused_stops_a_frozen_reply_of_which_nothing_was_said(one: Box) -> None:
     conversation = start(one)
     one.pretend.fault("get_conversation", "status", status=500, conversation=conversation)
     one.pretend.customer(FAQ, conversation=conversation)
@@ -176,7 +176,7 @@ def test_11_paused_stops_a_frozen_reply_of_which_nothing_was_said(one: Box) -> N
             c.execute(text("UPDATE instance SET paused_at = NULL, pause_reason = NULL"))
 
 
-def test_12_a_message_from_before_the_installation_is_never_answered(make_box: Maker) -> None:
+def test_a_message_from_before_the_installation_is_never_answered(make_box: Maker) -> None:
     from chatbot.pretend.chatwoot import PretendChatwoot  # noqa: PLC0415
 
     pretend = PretendChatwoot(timeout_s=2, retry_s=0.2)
@@ -190,7 +190,7 @@ def test_12_a_message_from_before_the_installation_is_never_answered(make_box: M
         pretend.stop()
 
 
-def test_13_bot_on_while_bot_off_is_being_done(one: Box) -> None:
+def test_bot_on_while_bot_off_is_being_done(one: Box) -> None:
     conversation = start(one)
     one.pretend.fault("toggle_status", "latency", delay_s=0.8, times=1, conversation=conversation)
     one.pretend.note(conversation, "/bot off")
@@ -201,7 +201,7 @@ def test_13_bot_on_while_bot_off_is_being_done(one: Box) -> None:
     assert one.pretend.status(conversation) == "pending"
 
 
-def test_14_one_conversation_that_cannot_be_read_does_not_stop_reconciliation(one: Box) -> None:
+def test_one_conversation_that_cannot_be_read_does_not_stop_reconciliation(one: Box) -> None:
     bad, good = start(one), start(one)
     one.pretend.fault("get_messages", "status", status=500, conversation=bad)
     one.pretend.fault("webhook", "drop", conversation=good, event="message_created")
@@ -214,7 +214,7 @@ def test_14_one_conversation_that_cannot_be_read_does_not_stop_reconciliation(on
         one.pretend.clear_faults()
 
 
-def test_15_a_frozen_reply_that_became_stale_is_not_sent(one: Box) -> None:
+def test_a_frozen_reply_that_became_stale_is_not_sent(one: Box) -> None:
     with one.engine.begin() as c:
         c.execute(text("INSERT INTO setting (key, value) VALUES ('fresh_s', '3')"))
     time.sleep(2.2)
@@ -231,7 +231,7 @@ def test_15_a_frozen_reply_that_became_stale_is_not_sent(one: Box) -> None:
             c.execute(text("DELETE FROM setting"))
 
 
-def test_16_settle_sees_the_message_whose_intake_it_waited_for(make_database: Callable[[], str]) -> None:
+def test_settle_sees_the_message_whose_intake_it_waited_for(make_database: Callable[[], str]) -> None:
     """READ COMMITTED: an UPDATE that waited for a row reads that row anew, but other tables by its old snapshot."""
     settings, engine = Settings(), create_engine(make_database())
     body = {
@@ -277,7 +277,7 @@ NO_TIMES = [
 ]
 
 
-def test_17_no_statement_fails_where_times_and_contacts_are_missing(make_database: Callable[[], str]) -> None:
+def test_no_statement_fails_where_times_and_contacts_are_missing(make_database: Callable[[], str]) -> None:
     settings, engine = Settings(), create_engine(make_database())
     for n, facts in enumerate(NO_TIMES):
         for again in range(2):
@@ -290,7 +290,7 @@ def test_17_no_statement_fails_where_times_and_contacts_are_missing(make_databas
     engine.dispose()
 
 
-def test_99_unsigned_requests_do_not_shut_out_signed_ones(one: Box) -> None:
+def test_unsigned_requests_do_not_shut_out_signed_ones(one: Box) -> None:
     from chatbot.pretend.hooks import post  # noqa: PLC0415
 
     for _ in range(200):
