@@ -139,6 +139,7 @@ def _is_ours(means: Means, inbox_id: int) -> bool:
 def _messages_since(chatwoot: Chatwoot, conversation: int, since: datetime) -> Iterator[Mapping[str, Any]]:
     """Messages sent since then, oldest first."""
     found: list[Mapping[str, Any]] = []
+    since = since.replace(microsecond=0)  # the API tells times in whole seconds
     before: int | None = None
     for _ in range(MAX_PAGES):
         page = chatwoot.get_messages_before(conversation, before)

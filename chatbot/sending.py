@@ -33,7 +33,7 @@ def send(delivery: Delivery, act: RowMapping, progress: Progress) -> bool:
     if not is_note and is_protected("look") and _has_person_spoken(delivery, progress):
         return False
     look = look_again(delivery)
-    if look is not None and look.newest_mark == act["mark"]:
+    if look is not None and look.newest_mark == act["mark"] and is_protected("mark_lookup"):
         _set_part(delivery, act, "sent")  # it was stored later than anybody could expect
         return True
     if not is_note:
@@ -77,6 +77,8 @@ def _has_person_spoken(delivery: Delivery, progress: Progress) -> bool:
     except ChatwootError as e:
         if e.status in TOKEN_REFUSED:
             return False
+        if e.permanent:
+            raise
         raise Interrupted(str(e)) from e
     with delivery.means.engine.connect() as connection:
         since = connection.execute(SINCE, values).scalar_one()

@@ -30,6 +30,12 @@ def faulty(box: Box, *faults: dict[str, object], settle_s: float = 25.0) -> int:
     return conversation
 
 
+def hear(box: Box) -> None:
+    """A first webhook: from then on the inbox counts as ours."""
+    box.pretend.customer("horario")
+    box.settle()
+
+
 @pytest.mark.parametrize(
     "fault",
     [
@@ -122,6 +128,7 @@ def test_what_became_stale_meanwhile_is_handed_off(make_box: Maker) -> None:
 
 def test_dropped_webhooks_are_found_by_reading(make_box: Maker) -> None:
     box = make_box()
+    hear(box)
     box.wait(lambda: box.rows("SELECT reconciled_at FROM instance")[0]["reconciled_at"] is not None, 10, "a first reading")
     box.pretend.fault("webhook", "drop")
     said = [box.pretend.customer(FAQ) for _ in range(5)]
@@ -140,8 +147,9 @@ def test_a_token_that_cannot_list_messages(make_box: Maker) -> None:
 
 
 def test_unknown_for_too_long_tells_the_agents_instead_of_saying_it_twice(make_box: Maker) -> None:
-    box = make_box(workers=1, UNKNOWN_HOLD_S="2")
-    box.pretend.fault("get_messages", "status", status=500)
+    box = make_box(workers=1, UNKNOWN_HOLD_S="2", RECONCILE_S="600")
+    hear(box)
+    box.pretend.fault("get_messages", "status", status=500, skip=1)
     conversation = faulty(box, {"where": "post_message", "kind": "status", "status": 500, "times": 1, "private": False})
     assert box.texts(conversation) == []
     assert ANSWER in box.notes(conversation)[0]
@@ -150,6 +158,7 @@ def test_unknown_for_too_long_tells_the_agents_instead_of_saying_it_twice(make_b
 
 def test_our_failing_webhook_does_not_take_the_conversation_from_us_for_good(make_box: Maker) -> None:
     box = make_box(workers=1)
+    hear(box)
     box.wait(lambda: box.rows("SELECT reconciled_at FROM instance")[0]["reconciled_at"] is not None, 10, "a first reading")
     box.kill("web")
     conversation = box.pretend.customer(FAQ)["conversation"]

@@ -166,7 +166,7 @@ def crash_after_the_model(make_box: Maker) -> Box:
 SCENARIOS: dict[str, tuple[tuple[str, ...], Scenario, str]] = {
     "input_key": (("input_key",), press_told_twice, "P3"),
     "mark_lookup": (("mark_lookup",), stored_and_reset, "P3"),
-    "echo_witness": (("echo_witness",), answered_by_another_installation, "P3"),
+    "echo_witness": (("echo_witness", "mark_lookup"), answered_by_another_installation, "P3"),
     "epoch": (("epoch",), zombie_after_a_press, "P3"),
     "look": (("look",), person_while_the_model_thinks, "P5"),
     "newer_message": (("newer_message",), second_message_while_the_model_thinks, "P4"),

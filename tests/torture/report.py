@@ -179,4 +179,3 @@ def show(value: Any, begin: float) -> str:
 
 def to_json(table: list[tuple[str, object]]) -> str:
     return json.dumps({name.strip(): value for name, value in table}, ensure_ascii=False, indent=1, default=str)
-

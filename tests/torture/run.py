@@ -235,5 +235,3 @@ def wait_until_settled(box: Installation, since: float, limit_s: float) -> float
             return quiet_since - since
         time.sleep(0.1)
     return None
-
-

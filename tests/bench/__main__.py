@@ -1,0 +1,36 @@
+"""`python -m bench`: measures what is asked for and prints a table. Exit codes: 0 every aim met, 1 some missed."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+
+# before chatbot is imported: a developer's .env and var/local.env are no part of this
+os.environ["ENV_FILE"] = os.environ["VAR_DIR"] = os.devnull
+
+from bench import ack, backlog, fairness, memory, turns
+from bench.table import show_table, to_json
+
+PARTS = {"ack": ack, "turns": turns, "backlog": backlog, "fairness": fairness, "memory": memory}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
+    parser.add_argument("part", nargs="?", default="all", choices=[*PARTS, "all"])
+    parser.add_argument("--seconds", type=float, default=8, help="of each measurement; backlogs are as large as fits")
+    parser.add_argument("--rounds", type=int, default=3, help="ours and the bound alternate; medians are shown")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    given = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    figures = []
+    for name in PARTS if given.part == "all" else [given.part]:
+        print(f"{name} ...", file=sys.stderr, flush=True)  # noqa: T201
+        figures += PARTS[name].measure(given.seconds, given.rounds)
+    print(to_json(figures) if given.json else show_table(figures))  # noqa: T201
+    return 0 if all(figure.is_met for figure in figures) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
