@@ -276,6 +276,9 @@ def _store_take_over(raw: Raw, values: dict[str, Any], meaning: Meaning, _settin
 
 def _store_command(raw: Raw, values: dict[str, Any], meaning: Meaning, _settings: Settings) -> None:
     values |= {"author": "command", "why": "bot_off", "wake": f"bot_{meaning.value}", "spoken": True}
+    if meaning.value == "on" and values["source"] == "reconcile":
+        raw.execute(INSERT_LINE, values)  # found late: a person may have taken over since, so it isn't obeyed any more
+        return
     raw.execute(BOT_OFF if meaning.value == "off" else BOT_ON, values)
     raw.execute("SELECT pg_notify('mostrador', '')")
 
