@@ -16,9 +16,10 @@ from chatbot.errors import ChatwootError, Interrupted
 from chatbot.llm import Means
 from chatbot.outgoing import Delivery, Discarded, divert, drop_rest, look_again, read_progress
 from chatbot.queue import HAND_OFF_CRASHES, Lease
+from chatbot.recording import freeze, record, throw_away, unfreeze
 from chatbot.reply import Handoff
 from chatbot.settings import Settings
-from chatbot.turn import OpenTurn, assemble, freeze, open_turn, read_facts, record, throw_away, unfreeze
+from chatbot.turn import OpenTurn, assemble, open_turn, read_facts
 from chatbot.typing_sign import show_typing
 
 log = structlog.get_logger()
@@ -71,6 +72,8 @@ def _deliver_and_record(delivery: Delivery) -> str:
     means, turn = delivery.means, delivery.turn
     try:
         ended = _deliver(delivery)
+        if ended == "people" and turn.row["owner"] == "bot":
+            _reconsider(delivery)
     except Discarded:
         with means.engine.begin() as connection:
             throw_away(connection, turn, means.settings)
@@ -80,8 +83,6 @@ def _deliver_and_record(delivery: Delivery) -> str:
             raise Interrupted(str(e)) from e
         drop_rest(delivery)
         ended = "gone"
-    if ended == "people" and turn.row["owner"] == "bot":
-        _reconsider(delivery)
     crash_point("before_record")
     with means.engine.begin() as connection:
         state, rule = _read_outcome(connection, turn, ended)

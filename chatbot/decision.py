@@ -18,11 +18,12 @@ from chatbot.llm import Means
 from chatbot.outgoing import TOKEN_REFUSED
 from chatbot.pipeline import make_reply
 from chatbot.queue import HAND_OFF_CRASHES
+from chatbot.recording import Plan
 from chatbot.reply import Handoff, Part, Reply, TurnInput
 from chatbot.settings import Settings
 from chatbot.texts import get_text
 from chatbot.trace import Trace
-from chatbot.turn import Facts, OpenTurn, Plan
+from chatbot.turn import Facts, OpenTurn
 
 SILENT_MODES = {"watch", "off", "paused"}
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from chatbot.channel_text import defuse
 from chatbot.length import FittedPart
 from chatbot.reply import Handoff, Language
 from chatbot.settings import Settings
@@ -55,7 +56,7 @@ def plan_after(settings: Settings) -> list[Act]:
 def write_note(handoff: Handoff, language: Language) -> str:
     """The private note in the agents' language."""
     note = get_text("note.handoff", language, reason=get_text(f"reason.{handoff.reason}", language))
-    return f"{note}\n\n{handoff.detail}" if handoff.detail else note
+    return f"{note}\n\n{defuse(handoff.detail)}" if handoff.detail else note
 
 
 def _suggestion(says: list[Act], handoff: Handoff | None, language: Language) -> str:

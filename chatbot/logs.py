@@ -77,7 +77,7 @@ def configure(config: Config, stream: TextIO | None = None) -> None:
     handler.is_ours = True  # type: ignore[attr-defined]
     root.addHandler(handler)
     root.setLevel(config.log_level)
-    for name in ("httpx2", "httpcore2", "openai", "alembic", "stamina"):
+    for name in ("httpx2", "httpcore2", "openai", "alembic"):
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
 
 

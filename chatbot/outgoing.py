@@ -12,8 +12,9 @@ from chatbot.clients.chatwoot import Chatwoot
 from chatbot.errors import ChatwootError, Interrupted
 from chatbot.handoff import plan_handoff
 from chatbot.llm import Means
+from chatbot.recording import add_acts
 from chatbot.reply import Handoff
-from chatbot.turn import OpenTurn, add_acts, fence
+from chatbot.turn import OpenTurn, fence
 
 CLOSED = {"sent", "dropped", "held", "failed", "done"}
 TOKEN_REFUSED = {401, 403}

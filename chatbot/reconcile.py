@@ -47,27 +47,28 @@ def _read_since(means: Means, engine: Engine) -> int:
     try:
         chatwoot = make_client(settings)
         within_s = int((now - since).total_seconds()) + 60
-        count = _read_each(means, chatwoot, chatwoot.get_updated_conversations(within_s), since)
+        count, is_complete = _read_each(means, chatwoot, chatwoot.get_updated_conversations(within_s), since)
     except Interrupted:
         return 0  # Chatwoot isn't set up yet
     except ChatwootError as e:
         _note(engine, None, str(e)[:300])
         return 0
-    _note(engine, now, None)
+    _note(engine, now if is_complete else None, None if is_complete else "some conversations could not be read")
     return count
 
 
-def _read_each(means: Means, chatwoot: Chatwoot, conversations: list[dict[str, Any]], since: datetime) -> int:
-    """One conversation that can't be read doesn't keep the others from being answered."""
-    count = 0
+def _read_each(means: Means, chatwoot: Chatwoot, conversations: list[dict[str, Any]], since: datetime) -> tuple[int, bool]:
+    """One conversation that can't be read doesn't keep the others from being answered; it is read again next time."""
+    count, is_complete = 0, True
     for given in conversations:
         try:
             count += _read_conversation(means, chatwoot, given, since)
         except ChatwootError as e:
             if e.status in {401, 403}:
                 raise
+            is_complete = is_complete and e.permanent
             log.error("reconcile_conversation_failed", conversation=given.get("id"), error=str(e)[:300])
-    return count
+    return count, is_complete
 
 
 def _note(engine: Engine, at: datetime | None, error: str | None) -> None:

@@ -30,7 +30,7 @@ MARK_AGE_S = 5.0  # a process that was frozen this long between mark and post do
 def send(delivery: Delivery, act: RowMapping, progress: Progress) -> bool:
     """One part that surely isn't in Chatwoot yet. False where people have the conversation."""
     is_note = act["kind"] == "note"
-    if not is_note and is_protected("look") and _has_person_spoken(delivery, progress):
+    if not is_note and is_protected("look") and _has_person_spoken(delivery):
         return False
     look = look_again(delivery)
     if look is not None and look.newest_mark == act["mark"] and is_protected("mark_lookup"):
@@ -66,10 +66,8 @@ SELECT coalesce((SELECT max(newest_chatwoot_id) FROM turn
 """)
 
 
-def _has_person_spoken(delivery: Delivery, progress: Progress) -> bool:
-    """A look shows only the newest message, so a person's word may hide below a customer's. Asked once, where a token may."""
-    if progress.has_spoken:
-        return False
+def _has_person_spoken(delivery: Delivery) -> bool:
+    """A look shows only the newest message, so a person's word may hide below a customer's or ours. Asked where a token may."""
     turn = delivery.turn
     values = {"conversation": turn.lease.conversation_id, "turn": turn.id, "from_seq": turn.from_seq}
     try:

@@ -1,8 +1,7 @@
-"""A turn's life in the database: opened for a claimed conversation, assembled into its input, frozen, recorded."""
+"""A turn at its beginning: opened for a claimed conversation, or resumed, and assembled into its frozen input."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -13,13 +12,10 @@ from chatbot import queue
 from chatbot.content import load_content
 from chatbot.crash_points import is_protected
 from chatbot.errors import LostLease
-from chatbot.handoff import Act
 from chatbot.language import decide_language
-from chatbot.marks import Mark, make_suffix
 from chatbot.queue import Lease
-from chatbot.reply import Attachment, ContactView, CustomerMessage, Handoff, HistoryLine, InboxView, Reply, TurnInput
+from chatbot.reply import Attachment, ContactView, CustomerMessage, HistoryLine, InboxView, TurnInput
 from chatbot.settings import Settings
-from chatbot.trace import Trace
 
 MAX_MESSAGES = 30
 MAX_HISTORY = 30
@@ -248,154 +244,3 @@ def _read_message(row: Any) -> CustomerMessage:
         attachments=attachments,
         is_unsupported=row.is_unsupported,
     )
-
-
-FREEZE = text("""
-UPDATE turn SET state = 'frozen', frozen_at = now(), language = :language, responder = :responder, rule = :rule,
-  suffix = :suffix,
-  handoff_reason = :reason, handoff_detail = :detail, sources = CAST(:sources AS jsonb)
-WHERE id = :turn
-""")
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What a turn will do. rule: it answers nothing, by that rule."""
-
-    acts: list[Act]
-    rule: str | None = None
-    reply: Reply | None = None
-    handoff: Handoff | None = None
-    trace: Trace | None = None
-
-
-def freeze(connection: Connection, turn: OpenTurn, plan: Plan, has_press: bool) -> OpenTurn:
-    """Writes the plan, before the first byte leaves. Nothing is generated again after an attempt."""
-    fence(connection, turn.lease)
-    reply, handoff = plan.reply, plan.handoff
-    turn = replace(turn, suffix=_choose_suffix(connection, turn, has_press))
-    values = {
-        "turn": turn.id,
-        "suffix": turn.suffix,
-        "language": reply.language if reply else None,
-        "responder": reply.responder if reply else None,
-        "rule": plan.rule,
-        "reason": handoff.reason if handoff else None,
-        "detail": handoff.detail if handoff else "",
-        "sources": json.dumps(reply.sources if reply else []),
-    }
-    connection.execute(FREEZE, values)
-    if plan.trace is not None:
-        save_trace(connection, turn.id, plan.trace)
-    if reply is not None:
-        connection.execute(
-            text("UPDATE conversation SET language = :language WHERE id = :id AND language IS DISTINCT FROM :language"),
-            {"language": reply.language, "id": turn.lease.conversation_id},
-        )
-    add_acts(connection, turn, plan.acts)
-    return replace(turn, is_frozen=True, handoff_reason=handoff.reason if handoff else None, rule=plan.rule)
-
-
-LATER = text(
-    "SELECT 1 FROM turn WHERE conversation_id = :conversation AND id <> :turn AND newest_chatwoot_id >= :newest LIMIT 1"
-)
-
-
-def _choose_suffix(connection: Connection, turn: OpenTurn, has_press: bool) -> str:
-    """What makes the marks of this turn its own, where the newest message's id doesn't."""
-    if has_press or turn.wake is not None:
-        return make_suffix()
-    values = {"conversation": turn.lease.conversation_id, "turn": turn.id, "newest": turn.newest_chatwoot_id}
-    return f"s{turn.to_seq}" if connection.execute(LATER, values).first() else ""  # it came after a newer one was answered
-
-
-def save_trace(connection: Connection, turn_id: int, trace: Trace) -> None:
-    connection.execute(
-        text("""INSERT INTO turn_trace (turn_id, body) VALUES (:turn, CAST(:body AS jsonb))
-             ON CONFLICT (turn_id) DO UPDATE SET body = excluded.body, created_at = now()"""),
-        {"turn": turn_id, "body": json.dumps(trace.to_json(), default=str).replace("\\u0000", "")},
-    )
-
-
-def add_acts(connection: Connection, turn: OpenTurn, acts: list[Act], start: int = 0) -> None:
-    """Inserts parts with their marks, and actions. start: how many acts the turn has already."""
-    counted = text("SELECT is_note, count(*) AS count FROM part WHERE turn_id = :turn GROUP BY is_note")
-    counts: dict[bool, int] = {r.is_note: r[1] for r in connection.execute(counted, {"turn": turn.id})}
-    for ordinal, act in enumerate(acts, start=start + 1):
-        values: dict[str, Any] = {"turn": turn.id, "conversation": turn.lease.conversation_id, "ordinal": ordinal}
-        if act.kind in {"say", "note"}:
-            is_note = act.kind == "note"
-            counts[is_note] = counts.get(is_note, 0) + 1
-            place = f"{'n' if is_note else ''}{counts[is_note]}"
-            connection.execute(
-                INSERT_PART,
-                values
-                | {
-                    "mark": str(Mark(turn.conversation, turn.newest_chatwoot_id, place, turn.suffix)),
-                    "is_note": is_note,
-                    "text": act.text,
-                    "choices": json.dumps(act.choices),
-                    "state": "dropped" if act.is_recorded_only else "frozen",
-                },
-            )
-        else:
-            connection.execute(INSERT_ACTION, values | {"kind": act.kind, "value": json.dumps(act.value)})
-
-
-INSERT_PART = text("""
-INSERT INTO part (turn_id, conversation_id, ordinal, mark, is_note, text, choices, state)
-VALUES (:turn, :conversation, :ordinal, :mark, :is_note, :text, CAST(:choices AS jsonb), :state)
-""")
-INSERT_ACTION = text("""
-INSERT INTO action (turn_id, conversation_id, ordinal, kind, value)
-VALUES (:turn, :conversation, :ordinal, :kind, CAST(:value AS jsonb))
-""")
-
-
-def unfreeze(connection: Connection, turn: OpenTurn) -> None:
-    """What was to be done is forgotten; the turn is decided anew at the next claim."""
-    fence(connection, turn.lease)
-    connection.execute(UNFREEZE, {"turn": turn.id})
-
-
-def throw_away(connection: Connection, turn: OpenTurn, settings: Settings) -> None:
-    """The customer wrote again before anything was sent: the frozen reply goes, the turn is opened anew later."""
-    unfreeze(connection, turn)
-    queue.discard(connection, turn.lease, turn.from_seq, settings)
-
-
-FINISH = text("UPDATE turn SET state = :state, rule = :rule, finished_at = now() WHERE id = :turn")
-OWN_MESSAGES = text("""
-UPDATE message SET turn_id = :turn
-WHERE conversation_id = :conversation AND seq > :from_seq AND seq <= :to_seq AND ignore_rule IS NULL
-""")
-IGNORED_MESSAGES = text("""
-WITH rules AS (
-  SELECT DISTINCT ignore_rule AS rule FROM message
-  WHERE conversation_id = :conversation AND seq > :from_seq AND seq <= :to_seq AND ignore_rule IS NOT NULL
-), t AS (
-  INSERT INTO turn (conversation_id, epoch, from_seq, to_seq, mode, state, rule, finished_at)
-  SELECT :conversation, :epoch, :from_seq, :to_seq, :mode, 'ignored', rule, now() FROM rules RETURNING id, rule
-)
-UPDATE message m SET turn_id = t.id FROM t
-WHERE m.conversation_id = :conversation AND m.seq > :from_seq AND m.seq <= :to_seq AND m.ignore_rule = t.rule
-""")
-
-
-def record(connection: Connection, turn: OpenTurn, state: str, rule: str | None, settings: Settings) -> None:
-    """The outcome, and the lease is settled, in one transaction. Raises LostLease where the lease isn't ours any more."""
-    values = {
-        "turn": turn.id,
-        "conversation": turn.lease.conversation_id,
-        "from_seq": turn.from_seq,
-        "to_seq": turn.to_seq,
-        "epoch": turn.lease.epoch,
-        "mode": turn.mode,
-        "state": state,
-        "rule": rule,
-    }
-    fence(connection, turn.lease)  # first: what intake commits while this waits must be seen by the recount
-    queue.settle(connection, turn.lease, turn.to_seq, settings, is_wake=turn.wake is not None)
-    connection.execute(FINISH, values)
-    connection.execute(OWN_MESSAGES, values)
-    connection.execute(IGNORED_MESSAGES, values)

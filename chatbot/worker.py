@@ -28,7 +28,7 @@ from chatbot.live_settings import LiveSettings
 from chatbot.llm import Means
 from chatbot.queue import LIFE_CLASS, SUSPECT_CRASHES, Lease
 from chatbot.reconcile import reconcile
-from chatbot.restore import is_held
+from chatbot.restore import is_held, notice_restore
 from chatbot.rivals import check_rivals
 
 log = structlog.get_logger()
@@ -97,6 +97,8 @@ class Worker:
         life = psycopg.connect(url, autocommit=True, connect_timeout=5, application_name="mostrador-worker-life")
         self._number = secrets.randbelow(2**31 - 1) + 1
         life.execute("SELECT pg_advisory_lock(%s, %s)", [LIFE_CLASS, self._number])
+        with self._engine.begin() as connection:
+            notice_restore(connection)  # also one that happened under a running worker
         life.execute("LISTEN mostrador")
         log.info("worker_ready", worker=self._number, threads=self._threads)
         return life

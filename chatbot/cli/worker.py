@@ -11,7 +11,6 @@ from flask.cli import with_appcontext
 
 from chatbot.config import Config
 from chatbot.db import db
-from chatbot.restore import notice_restore
 from chatbot.worker import Worker
 
 
@@ -24,8 +23,6 @@ def worker(threads: int | None) -> None:
 
     config: Config = current_app.config["CONFIG"]
     boot(current_app)
-    with db.engine.begin() as connection:
-        notice_restore(connection)
     running = Worker(db.engine, config, threads or config.worker_threads)
 
     def stop(_signal: int, _frame: FrameType | None) -> None:

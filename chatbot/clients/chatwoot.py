@@ -70,7 +70,9 @@ class Chatwoot:
     def get_inbox_bot(self, inbox: int) -> dict[str, Any] | None:
         """The agent bot that is connected to an inbox; only administrators' tokens may ask. Raises ChatwootError."""
         found = self._get(f"/inboxes/{inbox}/agent_bot")
-        bot = found.get("agent_bot") if isinstance(found, dict) else None
+        if not isinstance(found, dict) or "agent_bot" not in found:
+            raise ChatwootError("the answer doesn't tell the inbox's bot")
+        bot = found["agent_bot"]
         return bot if isinstance(bot, dict) and bot else None
 
     def post_message(self, conversation: int, body: Mapping[str, Any]) -> int:

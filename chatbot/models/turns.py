@@ -52,7 +52,8 @@ class Turn(Base):
 
 
 class Part(Base):
-    """One outgoing message. state: frozen -> sending -> sent | unknown; or dropped (never to be sent), failed (refused).
+    """One outgoing message. state: frozen -> sending -> sent | unknown; or dropped (never to be sent), failed (not
+    delivered by the channel), held (it can't be known whether it was sent; people were told).
 
     ordinal: place among the turn's parts and actions; deadline_at: when the POST under way has certainly ended;
     last_id_before: the conversation's newest message id known before the POST, where the look-up starts.

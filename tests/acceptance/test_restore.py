@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 
 from sqlalchemy import create_engine, make_url, text
 
@@ -28,32 +27,43 @@ def pause_processes(box: Box) -> None:
         box.kill(name)
 
 
-def test_a_restored_database_beside_a_running_one_says_nothing_twice(make_box: Maker, make_database: Callable[[], str]) -> None:
+def restore_beside_a_running_one(make_box: Maker, sabotage: tuple[str, ...] = ()) -> tuple[Box, Box, int]:
+    """A backup is taken while a message is stored but not answered; the box goes on; then the copy is started beside it."""
     box = make_box(workers=1)
-    first = box.pretend.customer(FAQ)["conversation"]
+    conversation = box.pretend.customer(FAQ)["conversation"]
     box.settle()
     box.wait(lambda: box.rows("SELECT reconciled_at FROM instance")[0]["reconciled_at"] is not None, 10, "a first reading")
-    owed = box.pretend.customer("horario", conversation=first)  # stored, not yet answered when the backup is taken
+    owed = box.pretend.customer("horario", conversation=conversation)
     box.wait(lambda: box.rows("SELECT 1 FROM message WHERE chatwoot_id = :m", m=owed["message"]) != [], 10, "it is stored")
     pause_processes(box)
     old = copy_database(box.database_url, f"{make_url(box.database_url).database}_old")
     box.start_web()
     box.start_worker(0)
     box.settle()
-    box.pretend.customer("¿Cómo devuelvo un pedido?", conversation=first)
+    box.pretend.customer("¿Cómo devuelvo un pedido?", conversation=conversation)
     box.settle()
-    said = box.texts(first)
-    assert said == [ANSWER, "Abrimos de 9 a 14.", "Puede devolverlo en 30 días desde su cuenta."]
-
-    restored = make_box(database_url=old, pretend=box.pretend, seeds=False, workers=1)
+    assert box.texts(conversation) == [ANSWER, "Abrimos de 9 a 14.", "Puede devolverlo en 30 días desde su cuenta."]
+    restored = make_box(database_url=old, pretend=box.pretend, seeds=False, workers=1, sabotage=sabotage)
     box.pretend.bot.outgoing_url = f"{box.url}/webhooks/chatwoot"
+    return box, restored, conversation
+
+
+def test_a_restored_database_beside_a_running_one_says_nothing_twice(make_box: Maker) -> None:
+    box, restored, conversation = restore_beside_a_running_one(make_box)
     restored.wait(lambda: restored.rows("SELECT held_at FROM instance")[0]["held_at"] is None, 20, "it has caught up")
     restored.settle()
     time.sleep(2)
-    assert box.texts(first) == said
+    assert len(box.texts(conversation)) == 3
     ids = {b.rows("SELECT installation_id FROM instance")[0]["installation_id"] for b in (box, restored)}
     assert len(ids) == 2, "a restored database is another installation"
     box.check()
+
+
+def test_without_noticing_a_restore_the_checker_turns_red(make_box: Maker) -> None:
+    box, restored, _ = restore_beside_a_running_one(make_box, ("restore_notice", "echo_witness", "mark_lookup"))
+    restored.settle()
+    time.sleep(1)
+    assert "P3" in {v.rule for v in box.violations()}
 
 
 def test_a_restored_database_answers_what_nobody_answered(make_box: Maker) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 
 from acceptance.box import ROOT, free_port
 from local_postgres import LocalPostgres, die_with_parent
-from sqlalchemy import Engine, create_engine, text
+from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.pool import NullPool
 
 from chatbot.content_file import load_sample
@@ -38,6 +38,7 @@ class Site:
         self.settings = settings
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.access: dict[str, Any] = {}
+        self._readers: dict[str, Connection] = {}
         self.port, self.bare_port, self.llm_port = free_port(), free_port(), free_port()
 
     def __enter__(self) -> Site:
@@ -65,8 +66,10 @@ class Site:
         return create_engine(self.postgres.url(database), poolclass=NullPool)
 
     def rows(self, statement: str, database: str = OURS, **values: Any) -> list[Any]:
-        with self.engine(database).begin() as connection:
-            return list(connection.execute(text(statement), values))
+        """Over one connection that is kept: asking disturbs what is measured as little as can be."""
+        if database not in self._readers:
+            self._readers[database] = self.engine(database).connect().execution_options(isolation_level="AUTOCOMMIT")
+        return list(self._readers[database].execute(text(statement), values))
 
     def environment(self, database: str = OURS, port: int = 0) -> dict[str, str]:
         names = (
@@ -157,6 +160,8 @@ class Site:
             time.sleep(0.1)
 
     def stop(self) -> None:
+        for reader in self._readers.values():
+            reader.close()
         for process in self.processes.values():
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
