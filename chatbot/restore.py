@@ -25,9 +25,10 @@ UPDATE instance SET fingerprint = :fingerprint, installation_id = gen_random_uui
 """)
 
 # A snapshot of the whole machine looks like the same database. A gap in its readings shows it, and costs one reading.
-HOLD_AFTER_GAP = text(
-    "UPDATE instance SET held_at = now() WHERE reconciled_at < now() - interval '5 minutes' AND held_at IS NULL"
-)
+HOLD_AFTER_GAP = text("""
+UPDATE instance SET held_at = now(), installation_id = gen_random_uuid()
+WHERE reconciled_at < now() - interval '5 minutes' AND held_at IS NULL
+""")
 
 # What was frozen or on its way at the backup may have been sent since: nothing of it goes out unproved.
 DOUBT_PARTS = text("""

@@ -96,6 +96,8 @@ def test_without_a_token_that_reads_a_restored_database_waits_for_its_owner(make
 
 def test_an_installation_is_mute_while_its_bot_is_another_ones(make_box: Maker) -> None:
     owner = make_box(workers=0)
+    with owner.engine.begin() as connection:  # both databases come from one template
+        connection.execute(text("UPDATE instance SET installation_id = gen_random_uuid()"))
     other = make_box(workers=1, pretend=owner.pretend, PUBLIC_URL=owner.url)
     other.wait(lambda: other.rows("SELECT muted_reason FROM instance")[0]["muted_reason"] is not None, 10, "it is mute")
     owner.pretend.bot.outgoing_url = f"{other.url}/webhooks/chatwoot"

@@ -15,7 +15,7 @@ from flask import Flask
 from sqlalchemy import Engine, create_engine, text, update
 from sqlalchemy.pool import NullPool
 
-from chatbot import boot, make_engine_options
+from chatbot import OTHER_CONNECTIONS, boot, make_engine_options
 from chatbot.config import Config
 from chatbot.db import db
 from chatbot.errors import ConfigError
@@ -136,7 +136,7 @@ def test_limits_survive_a_redis_that_is_gone(make_database: Callable[[], str], m
 def test_the_pool_fits_the_threads_that_use_it(database_url: str) -> None:
     config = make_config(database_url)
     assert make_engine_options(config, "web")["pool_size"] == 4
-    assert make_engine_options(config, "command")["pool_size"] == config.worker_threads + 4
+    assert make_engine_options(config, "command")["pool_size"] == config.worker_threads + OTHER_CONNECTIONS
 
 
 def test_the_web_process_imports_nothing_heavy(database_url: str) -> None:
