@@ -99,9 +99,12 @@ def test_an_installation_is_mute_while_its_bot_is_another_ones(make_box: Maker) 
     with owner.engine.begin() as connection:  # both databases come from one template
         connection.execute(text("UPDATE instance SET installation_id = gen_random_uuid()"))
     other = make_box(workers=1, pretend=owner.pretend, PUBLIC_URL=owner.url)
+    owner.pretend.bot.outgoing_url = f"{owner.url}/webhooks/chatwoot"
     other.wait(lambda: other.rows("SELECT muted_reason FROM instance")[0]["muted_reason"] is not None, 10, "it is mute")
-    owner.pretend.bot.outgoing_url = f"{other.url}/webhooks/chatwoot"
+    owner.pretend.bot.deliver_to = f"{other.url}/webhooks/chatwoot"
     said = owner.pretend.customer(FAQ)
     other.settle()
     assert owner.texts(said["conversation"]) == []
     assert other.bot_view()[said["message"]] == "ignored:another_installation"
+    owner.pretend.bot.outgoing_url = owner.pretend.bot.deliver_to
+    other.wait(lambda: other.rows("SELECT muted_reason FROM instance")[0]["muted_reason"] is None, 10, "it speaks again")
