@@ -162,10 +162,10 @@ def test_a_handoff_keeps_only_a_checked_answer() -> None:
     assert reply is not None
     assert reply.handoff is not None
     assert (reply.handoff.reason, reply.handoff.detail) == ("model_asked", "pide una persona")
-    assert reply.parts[0].text.startswith("Tarda de 5 a 7 días.\n\nLe paso con una persona")
+    assert reply.parts[0].text.startswith("Tarda de 5 a 7 días.\n\nPaso esta conversación a una persona")
     promised, _ = judge_it(handoff=True, text="Te he reembolsado el pedido.")
     assert promised is not None
-    assert promised.parts[0].text.startswith("Le paso con una persona")
+    assert promised.parts[0].text.startswith("Paso esta conversación a una persona")
 
 
 @pytest.mark.parametrize(

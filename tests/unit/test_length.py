@@ -160,7 +160,7 @@ def test_choices_are_buttons_or_a_numbered_list() -> None:
     assert button.choices == (("¿Envíos?", "envios"), ("¿Plazos { {x} }?", "plazos"))
     (listed,) = fit_text("¿Cuál?", SMS, choices=choices)
     assert listed == FittedPart("¿Cuál?\n1. ¿Envíos?\n2. ¿Plazos { {x} }?")
-    assert fit_text("", SMS, choices=choices)[0].text.startswith("Elija una opción:")
+    assert fit_text("", SMS, choices=choices)[0].text.startswith("Estas son las opciones:")
 
 
 def test_an_empty_text_gives_no_message() -> None:
