@@ -127,7 +127,7 @@ def test_two_near_entries_ask_which_one_and_a_pressed_choice_answers() -> None:
     )
     reply = ask("quiero cambiar la dirección", entries=entries)
     assert reply is not None
-    assert reply.parts[0].text == "¿Cuál de estas preguntas es la suya?"
+    assert reply.parts[0].text == "¿Cuál de estas preguntas es?"
     titles = [title for title, _ in reply.parts[0].choices]
     assert sorted(titles) == ["¿Cómo cambio la dirección de envío?", "¿Cómo cambio la dirección de facturación?"]
     for title, value in reply.parts[0].choices:
