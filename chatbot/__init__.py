@@ -74,7 +74,8 @@ def make_engine_options(config: Config, role: Role) -> dict[str, Any]:
         "pool_size": WEB_CONNECTIONS if is_web else config.worker_threads + OTHER_CONNECTIONS,
         "max_overflow": 0,
         "pool_timeout": 1 if is_web else CONNECT_TIMEOUT_S,
-        "pool_pre_ping": True,
+        # no ping before each use: intake tries once more, a turn is put back, and one failure renews the whole pool
+        "pool_pre_ping": False,
         "hide_parameters": True,  # they are customers' words, and errors are logged
         "connect_args": {
             "connect_timeout": connect_s,

@@ -19,7 +19,7 @@ from chatbot.queue import HAND_OFF_CRASHES, Lease
 from chatbot.recording import freeze, record, throw_away, unfreeze
 from chatbot.reply import Handoff
 from chatbot.settings import Settings
-from chatbot.turn import OpenTurn, assemble, open_turn, read_facts
+from chatbot.turn import Assembled, OpenTurn, assemble, open_turn, read_facts
 from chatbot.typing_sign import show_typing
 
 log = structlog.get_logger()
@@ -33,11 +33,13 @@ def answer(means: Means, lease: Lease) -> str:
     """
     with means.engine.begin() as connection:
         turn = open_turn(connection, lease, means.settings)
+        assembled = None if turn.is_frozen else assemble(connection, turn)
     crash_point("after_claim")
     chatwoot = make_client(means.settings)
-    with show_typing(chatwoot, turn.conversation, is_on=turn.mode == "live" and not turn.is_frozen):
-        if not turn.is_frozen:
-            turn = _decide_and_freeze(means, chatwoot, turn)
+    thinks = turn.mode == "live" and assembled is not None and bool(means.settings.endpoints)
+    with show_typing(chatwoot, turn.conversation, is_on=thinks):
+        if assembled is not None:
+            turn = _decide_and_freeze(means, chatwoot, turn, assembled)
         return _deliver_and_record(Delivery(means, chatwoot, turn))
 
 
@@ -55,9 +57,8 @@ def make_client(settings: Settings) -> Chatwoot:
     )
 
 
-def _decide_and_freeze(means: Means, chatwoot: Chatwoot, turn: OpenTurn) -> OpenTurn:
-    with means.engine.connect() as connection:
-        given, facts, language_by = assemble(connection, turn)
+def _decide_and_freeze(means: Means, chatwoot: Chatwoot, turn: OpenTurn, assembled: Assembled) -> OpenTurn:
+    given, facts, language_by = assembled
     plan = decide(means, chatwoot, turn, given, facts)
     if plan.trace is not None:
         plan.trace.language_by = language_by

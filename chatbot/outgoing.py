@@ -9,6 +9,7 @@ from sqlalchemy import RowMapping, text
 
 from chatbot.chatwoot_look import Look, look_at
 from chatbot.clients.chatwoot import Chatwoot
+from chatbot.db import statements
 from chatbot.errors import ChatwootError, Interrupted
 from chatbot.handoff import plan_handoff
 from chatbot.llm import Means
@@ -72,7 +73,7 @@ ORDER BY ordinal
 
 
 def read_progress(delivery: Delivery) -> Progress:
-    with delivery.means.engine.connect() as connection:
+    with statements(delivery.means.engine) as connection:
         return Progress(tuple(connection.execute(ACTS, {"turn": delivery.turn.id}).mappings()))
 
 
@@ -103,7 +104,7 @@ def is_overtaken(delivery: Delivery) -> bool:
         "to_seq": delivery.turn.to_seq,
         "discard_s": delivery.means.settings.debounce_max_s,
     }
-    with delivery.means.engine.connect() as connection:
+    with statements(delivery.means.engine) as connection:
         return bool(connection.execute(NEWER, values).scalar())
 
 

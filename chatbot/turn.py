@@ -56,7 +56,8 @@ LOAD = text("""
 SELECT c.*, i.chatwoot_id AS inbox_chatwoot_id, i.is_foreign, i.name AS inbox_name, i.channel, coalesce(i.mode, :mode) AS mode,
   p.name AS contact_name, p.email, p.phone, p.language AS contact_language,
   n.live_release_id, n.muted_reason, n.paused_at IS NOT NULL AND coalesce(n.paused_until > now(), true) AS is_paused,
-  now() AS now
+  now() AS now,
+  set_config('synchronous_commit', 'off', true) -- nothing of this transaction has left yet: a crash may take it back
 FROM conversation c JOIN inbox i ON i.id = c.inbox_id LEFT JOIN contact p ON p.id = c.contact_id, instance n
 WHERE c.id = :conversation AND (c.epoch = :epoch OR NOT :fenced)
 FOR UPDATE OF c
@@ -193,6 +194,9 @@ class Facts:
     is_unreadable_known: bool = False
 
 
+Assembled = tuple[TurnInput, Facts, str]
+
+
 def _span(turn: OpenTurn) -> dict[str, int]:
     return {"conversation": turn.lease.conversation_id, "from_seq": turn.from_seq, "to_seq": turn.to_seq}
 
@@ -201,7 +205,7 @@ def read_facts(connection: Connection, turn: OpenTurn) -> Facts:
     return Facts(**connection.execute(COUNTS, _span(turn)).mappings().one())
 
 
-def assemble(connection: Connection, turn: OpenTurn) -> tuple[TurnInput, Facts, str]:
+def assemble(connection: Connection, turn: OpenTurn) -> Assembled:
     """The turn's frozen input, and by what its language was decided."""
     values = _span(turn)
     messages = tuple(_read_message(r) for r in connection.execute(MESSAGES, values))

@@ -23,6 +23,7 @@ from chatbot import queue
 from chatbot.answer import answer
 from chatbot.config import Config
 from chatbot.crash_points import crash_point, is_protected
+from chatbot.db import statements
 from chatbot.errors import ConfigError, Interrupted, LostLease
 from chatbot.live_settings import LiveSettings
 from chatbot.llm import Means
@@ -33,6 +34,7 @@ from chatbot.rivals import check_rivals
 
 log = structlog.get_logger()
 IDLE_S = 1.0
+LOCKED_S = 0.02
 SUSPECT_PATIENCE_S = 60.0
 DATABASE_AWAY = (OperationalError, InterfaceError, InternalError, PoolTimeout, psycopg.OperationalError, psycopg.InterfaceError)
 DATABASE_TRIES = 60
@@ -107,7 +109,7 @@ class Worker:
         while not self._stopping.is_set():
             settings = self._settings()
             life.execute("SELECT 1")  # losing this connection must stop claims at once
-            with self._engine.begin() as connection:
+            with statements(self._engine) as connection:
                 self._sweep(connection, settings.sweep_s)
                 held = is_held(connection)
             claimed = 0 if held else self._claim(settings)
@@ -127,7 +129,7 @@ class Worker:
             runs_suspect = any(lease.crashes >= SUSPECT_CRASHES for lease in self._active.values())
         if free <= 0 or runs_suspect or (self._is_draining and free < self._threads):
             return 0
-        with self._engine.begin() as connection:
+        with statements(self._engine) as connection:
             leases = queue.claim(connection, self._number, settings, free)
             if not leases and free == self._threads:  # a suspect runs alone: if it breaks the process, nothing else breaks
                 leases = queue.claim(connection, self._number, settings, 1, suspects=True)
@@ -150,9 +152,10 @@ class Worker:
             return
         due_s: float | None = None
         if not held:
-            with self._engine.connect() as connection:
+            with statements(self._engine) as connection:
                 due_s = queue.next_due_in_s(connection, is_idle=is_idle)
-        wait_s = IDLE_S if due_s is None else min(max(due_s, 0.02), IDLE_S)
+        # what is due and still can't be claimed is locked by somebody: not asked for again at once
+        wait_s = IDLE_S if due_s is None else min(due_s if due_s > 0 else LOCKED_S, IDLE_S)
         for _ in life.notifies(timeout=wait_s, stop_after=1):
             pass
 
