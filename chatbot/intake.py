@@ -19,6 +19,7 @@ from sqlalchemy import Engine
 from chatbot.chatwoot_events import ConversationFacts, Event, MessageFacts, UnreadableEvent, read_event
 from chatbot.chatwoot_rules import Meaning, Scope, find_foreign, read_meaning
 from chatbot.crash_points import crash_point, is_protected
+from chatbot.db import statements
 from chatbot.intake_statements import (
     ANSWERED_ELSEWHERE,
     BOT_OFF,
@@ -93,11 +94,11 @@ def _in_transaction(engine: Engine, work: Callable[[Raw], None], *, pipelined: b
 
 
 def _try_transaction(engine: Engine, work: Callable[[Raw], None], *, pipelined: bool) -> None:
-    with engine.connect() as connection:
+    with statements(engine) as connection:
         raw: Raw = connection.connection.driver_connection  # type: ignore[assignment]
         try:
             if pipelined:
-                with raw.pipeline(), raw.transaction():
+                with raw.pipeline():  # one round trip, and one implicit transaction up to its end
                     work(raw)
             else:
                 with raw.transaction():
