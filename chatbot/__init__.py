@@ -21,7 +21,7 @@ from chatbot.migrations import find_head, read_revision
 from chatbot.settings import check_secrets
 from chatbot.web import health, webhook
 
-Role = Literal["web", "command"]
+Role = Literal["web", "worker", "command"]
 
 # connections beside those of the answering threads: the timer, the sweep, the lock of a worker's life, reconciliation
 OTHER_CONNECTIONS = 6

@@ -1,17 +1,12 @@
-"""`flask worker`: answers what is due until it is told to stop."""
+"""`flask worker`: becomes the worker's own, leaner process (worker_process.py), under the same process id."""
 
 from __future__ import annotations
 
-import signal
-from types import FrameType
+import os
+import sys
 
 import click
-from flask import current_app
 from flask.cli import with_appcontext
-
-from chatbot.config import Config
-from chatbot.db import db
-from chatbot.worker import Worker
 
 
 @click.command()
@@ -19,15 +14,6 @@ from chatbot.worker import Worker
 @with_appcontext
 def worker(threads: int | None) -> None:
     """Answers conversations until SIGTERM or Ctrl-C; what is under way then ends or is put back."""
-    from chatbot import boot  # noqa: PLC0415  this package is imported by it
-
-    config: Config = current_app.config["CONFIG"]
-    boot(current_app)
-    running = Worker(db.engine, config, threads or config.worker_threads)
-
-    def stop(_signal: int, _frame: FrameType | None) -> None:
-        running.stop()
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
-    running.run()
+    sys.stdout.flush()
+    os.putenv("MALLOC_ARENA_MAX", "2")  # glibc keeps memory per thread otherwise: a third of the process
+    os.execv(sys.executable, [sys.executable, "-m", "chatbot.worker_process", *([str(threads)] if threads else [])])  # noqa: S606
