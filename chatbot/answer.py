@@ -5,6 +5,8 @@ claim (worker.py) -> assemble -> respond -> fit -> freeze -> deliver -> record.
 
 from __future__ import annotations
 
+import time
+
 import structlog
 from sqlalchemy import Connection, text
 
@@ -23,6 +25,8 @@ from chatbot.turn import Assembled, OpenTurn, assemble, open_turn, read_facts
 from chatbot.typing_sign import show_typing
 
 log = structlog.get_logger()
+GONE_LOOKS = 3
+GONE_PAUSE_S = 0.5
 GONE_TRIES = 5  # a conversation is only given up as deleted if Chatwoot says so again and again
 
 
@@ -73,14 +77,14 @@ def _deliver_and_record(delivery: Delivery) -> str:
     means, turn = delivery.means, delivery.turn
     try:
         ended = _deliver(delivery)
-        if ended == "people" and turn.row["owner"] == "bot":
+        if ended == "people" and not turn.rule:
             _reconsider(delivery)
     except Discarded:
         with means.engine.begin() as connection:
             throw_away(connection, turn, means.settings)
         return "discarded"
     except ChatwootError as e:
-        if e.status != 404 or not e.permanent or turn.lease.tries < GONE_TRIES:
+        if e.status != 404 or not e.permanent or turn.lease.tries < GONE_TRIES or not _is_gone(delivery):
             raise Interrupted(str(e)) from e
         drop_rest(delivery)
         ended = "gone"
@@ -115,12 +119,25 @@ def _reconsider(delivery: Delivery) -> None:
     raise Interrupted("somebody else has it, but not by its status")
 
 
+def _is_gone(delivery: Delivery) -> bool:
+    """Whether Chatwoot says again and again that it has no such conversation: one 404 may come from something in between."""
+    for _ in range(GONE_LOOKS):
+        time.sleep(GONE_PAUSE_S)
+        try:
+            delivery.chatwoot.get_conversation(delivery.turn.conversation)
+        except ChatwootError as e:
+            if e.status == 404 and e.permanent:
+                continue
+        return False
+    return True
+
+
 def _deliver(delivery: Delivery) -> str:
     turn = delivery.turn
     if turn.mode == "mute":
         drop_rest(delivery)
         return "mute"
-    if turn.lease.crashes >= HAND_OFF_CRASHES and not read_progress(delivery).has_diverted:
+    if turn.lease.crashes >= HAND_OFF_CRASHES and not turn.rule and not read_progress(delivery).has_diverted:
         divert(delivery, Handoff("crashed"))  # what was frozen breaks us each time
     return deliver(delivery)
 

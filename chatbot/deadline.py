@@ -24,9 +24,12 @@ _left: ContextVar[_Left | None] = ContextVar("http_call_left", default=None)
 
 
 @contextmanager
-def deadline(timeout_s: float) -> Iterator[None]:
-    """Every call inside, on a client that is limited, ends by then."""
-    token = _left.set(_Left(time.monotonic() + timeout_s, MAX_ANSWER_BYTES))
+def deadline(timeout_s: float, max_bytes: int = MAX_ANSWER_BYTES) -> Iterator[None]:
+    """Every call inside, on a client that is limited, ends by then. The outermost one counts."""
+    if _left.get() is not None:
+        yield
+        return
+    token = _left.set(_Left(time.monotonic() + timeout_s, max_bytes))
     try:
         yield
     finally:

@@ -53,7 +53,7 @@ def decide(means: Means, chatwoot: Chatwoot, turn: OpenTurn, given: TurnInput, f
 def is_taken_by_fault(settings: Settings, chatwoot: Chatwoot, turn: OpenTurn, facts: Facts) -> bool:
     """Opened by Chatwoot itself because our webhook failed, nobody assigned, and still fresh: taken back."""
     if (
-        turn.row["owner_reason"] != "open"
+        turn.row["owner_reason"] not in {"", "open"}
         or turn.mode != "live"
         or not settings.take_back_after_fault
         or _is_stale(settings, turn, facts)

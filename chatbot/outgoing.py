@@ -7,7 +7,9 @@ from typing import Any
 
 from sqlalchemy import RowMapping, text
 
+from chatbot.chatwoot_events import message_facts
 from chatbot.chatwoot_look import Look, look_at
+from chatbot.chatwoot_rules import is_persons_word
 from chatbot.clients.chatwoot import Chatwoot
 from chatbot.db import statements
 from chatbot.errors import ChatwootError, Interrupted
@@ -148,3 +150,35 @@ def write(delivery: Delivery, statement: Any, values: dict[str, Any]) -> None:
     with delivery.means.engine.begin() as connection:
         fence(connection, delivery.turn.lease)
         connection.execute(statement, values)
+
+
+SINCE = text("""
+SELECT coalesce((SELECT max(newest_chatwoot_id) FROM turn
+                 WHERE conversation_id = :conversation AND id <> :turn AND wake IS NULL),
+                (SELECT min(chatwoot_id) - 1 FROM message WHERE conversation_id = :conversation AND seq > :from_seq), 0)
+""")
+KNOWN = text("""
+SELECT (SELECT count(*) FROM message WHERE chatwoot_id = ANY(:ids))
+     + (SELECT count(*) FROM part WHERE conversation_id = :conversation AND chatwoot_id = ANY(:ids))
+""")
+
+
+def has_person_spoken(delivery: Delivery) -> bool:
+    """A look shows only the newest message, so a person's word may hide below a customer's or ours. Asked where a token may."""
+    turn = delivery.turn
+    values = {"conversation": turn.lease.conversation_id, "turn": turn.id, "from_seq": turn.from_seq}
+    try:
+        messages = delivery.chatwoot.get_messages_before(turn.conversation)
+    except ChatwootError as e:
+        if e.status in TOKEN_REFUSED:
+            return False
+        if e.permanent:
+            raise
+        raise Interrupted(str(e)) from e
+    persons = [m["id"] for m in messages if (f := message_facts(m)) and is_persons_word(f)]
+    if not persons:
+        return False
+    with statements(delivery.means.engine) as connection:
+        since = connection.execute(SINCE, values).scalar_one()
+        spoken = [message_id for message_id in persons if message_id > since]
+        return len(spoken) > int(connection.execute(KNOWN, values | {"ids": spoken}).scalar_one())

@@ -16,7 +16,7 @@ from chatbot.chatwoot_events import Event, UnreadableEvent, conversation_facts, 
 from chatbot.clients.chatwoot import Chatwoot
 from chatbot.errors import ChatwootError, Interrupted
 from chatbot.llm import Means
-from chatbot.restore import is_held, release_hold
+from chatbot.restore import is_held, release_gap, release_hold
 
 log = structlog.get_logger()
 LOCK = 0x5245434F
@@ -51,9 +51,11 @@ def _read_since(means: Means, engine: Engine) -> int:
     except Interrupted:
         return 0  # Chatwoot isn't set up yet
     except ChatwootError as e:
-        _note(engine, None, str(e)[:300])
+        _note(engine, None, str(e)[:300], ends_gap=e.status in {401, 403})
         return 0
-    _note(engine, now if is_complete else None, None if is_complete else "some conversations could not be read")
+    # one that can never be read must not keep the others' readings growing for ever
+    moves = is_complete or now - since > timedelta(hours=1)
+    _note(engine, now if moves else None, None if is_complete else "some conversations could not be read", ends_gap=True)
     return count
 
 
@@ -71,7 +73,7 @@ def _read_each(means: Means, chatwoot: Chatwoot, conversations: list[dict[str, A
     return count, is_complete
 
 
-def _note(engine: Engine, at: datetime | None, error: str | None) -> None:
+def _note(engine: Engine, at: datetime | None, error: str | None, *, ends_gap: bool) -> None:
     with engine.begin() as connection:
         before = connection.execute(text("SELECT reconcile_error FROM instance")).scalar()
         connection.execute(
@@ -79,6 +81,8 @@ def _note(engine: Engine, at: datetime | None, error: str | None) -> None:
                  reconcile_floor = coalesce(reconcile_floor, :at)"""),
             {"at": at, "error": error},
         )
+        if ends_gap:
+            release_gap(connection)
         if at is not None and is_held(connection):
             release_hold(connection)
             log.info("restored_database_caught_up")

@@ -26,19 +26,24 @@ UPDATE instance SET fingerprint = :fingerprint, installation_id = gen_random_uui
 
 # A snapshot of the whole machine looks like the same database. A gap in its readings shows it, and costs one reading.
 HOLD_AFTER_GAP = text("""
-UPDATE instance SET held_at = now(), installation_id = gen_random_uuid()
-WHERE reconciled_at < now() - interval '5 minutes' AND held_at IS NULL
+UPDATE instance SET held_at = now() WHERE reconciled_at < now() - interval '5 minutes' AND held_at IS NULL
+""")
+
+# A restored one waits for its reading or its owner, however long; a mere gap, which may have other reasons, five minutes.
+HELD = text("""
+SELECT held_at IS NOT NULL AND (held_at = restored_at OR held_at > now() - interval '5 minutes') IS TRUE FROM instance
 """)
 
 # What was frozen or on its way at the backup may have been sent since: nothing of it goes out unproved.
 DOUBT_PARTS = text("""
-UPDATE part SET state = 'unknown', unknown_since = now(), deadline_at = now()
-WHERE state IN ('frozen', 'sending') AND turn_id IN (SELECT id FROM turn WHERE finished_at IS NULL)
+UPDATE part p SET state = 'unknown', unknown_since = now(), deadline_at = now(),
+  last_id_before = greatest(p.last_id_before, t.newest_chatwoot_id)
+FROM turn t WHERE p.state IN ('frozen', 'sending') AND t.id = p.turn_id AND t.finished_at IS NULL
 """)
 
 
-def notice_restore(connection: Connection) -> bool:
-    """Compares this database with the one that last started; True where it is another one (a restored one)."""
+def notice_restore(connection: Connection, *, is_start: bool = True) -> bool:
+    """Compares this database with the one that last started. True where it is another one, or old at a start."""
     connection.execute(text("SELECT 1 FROM instance FOR UPDATE"))
     now, before = (
         connection.execute(FINGERPRINT).scalar_one(),
@@ -50,7 +55,7 @@ def notice_restore(connection: Connection) -> bool:
         return False
     if before not in {None, now}:
         connection.execute(NOTICE, {"fingerprint": now})
-    elif not connection.execute(HOLD_AFTER_GAP).rowcount:
+    elif not is_start or not connection.execute(HOLD_AFTER_GAP).rowcount:
         return False
     connection.execute(DOUBT_PARTS)
     log.warning("database_restored_or_old", note="nothing is said until what happened since was read from Chatwoot")
@@ -59,7 +64,12 @@ def notice_restore(connection: Connection) -> bool:
 
 def is_held(connection: Connection) -> bool:
     """Whether nothing may be claimed at all because a restored database hasn't read what happened since."""
-    return bool(connection.execute(text("SELECT held_at IS NOT NULL FROM instance")).scalar())
+    return bool(connection.execute(HELD).scalar())
+
+
+def release_gap(connection: Connection) -> None:
+    """Chatwoot was reached, or will not be: a hold for a mere gap in its readings ends."""
+    connection.execute(text("UPDATE instance SET held_at = NULL WHERE held_at IS DISTINCT FROM restored_at"))
 
 
 def release_hold(connection: Connection) -> None:

@@ -31,9 +31,7 @@ def check_rivals(means: Means, config: Config) -> None:
     with means.engine.connect() as connection:
         own_id, muted = connection.execute(text("SELECT installation_id::text, muted_reason FROM instance")).one()
     served = get_installation(told or ours)
-    if told is not None and told != ours and served != own_id:  # another name of this very box is none of a rival
-        _set_muted(means, muted, f"the agent bot's webhook goes to {told}")
-    elif served is not None:
+    if served is not None:
         _set_muted(means, muted, None if served == own_id else f"{told or ours} serves another installation")
 
 

@@ -10,7 +10,8 @@ from sqlalchemy import RowMapping, text
 from chatbot.chatwoot_look import Look, is_taken
 from chatbot.crash_points import crash_point, is_protected
 from chatbot.errors import ChatwootError, Interrupted
-from chatbot.outgoing import TOKEN_REFUSED, Delivery, Discarded, Progress, is_overtaken, look_again, write
+from chatbot.outgoing import TOKEN_REFUSED, Delivery, Discarded, Progress, has_person_spoken, is_overtaken, look_again, write
+from chatbot.turn import fence
 
 log = structlog.get_logger()
 
@@ -22,7 +23,10 @@ UPDATE conversation SET status = 'open', owner = 'people',
   owner_reason = CASE WHEN owner_reason = 'bot_off' THEN 'bot_off' ELSE 'handed_off' END
 WHERE id = :conversation
 """)
-TAKEN_BACK = text("UPDATE conversation SET status = 'pending', owner = 'bot', owner_reason = '' WHERE id = :conversation")
+TAKEN_BACK = text("""
+UPDATE conversation SET status = 'pending', owner = 'bot', owner_reason = ''
+WHERE id = :conversation AND (:any OR spoken_seq = :spoken_seq) RETURNING id
+""")
 
 
 def perform(delivery: Delivery, act: RowMapping, progress: Progress) -> bool:
@@ -71,13 +75,21 @@ def _take_back(delivery: Delivery, act: RowMapping, look: Look | None) -> bool:
     turn = delivery.turn
     if look is None or look.status not in {"open", "pending"} or (look.has_person and turn.wake != "bot_on"):
         return False
+    if turn.wake is None and (look.human_id > turn.newest_chatwoot_id or has_person_spoken(delivery)):
+        return False
     if look.has_person and not _attempt(delivery, act, lambda: delivery.chatwoot.unassign(turn.conversation)):
         return False
     if look.status == "open":
         write(delivery, STARTED, {"action": act["id"]})
         if not _attempt(delivery, act, lambda: delivery.chatwoot.set_status(turn.conversation, "pending")):
             return False
-    write(delivery, TAKEN_BACK, {"conversation": turn.lease.conversation_id})
+    values = {"conversation": turn.lease.conversation_id, "any": turn.wake is not None, "spoken_seq": turn.spoken_seq}
+    with delivery.means.engine.begin() as connection:
+        fence(connection, turn.lease)
+        is_ours = connection.execute(TAKEN_BACK, values).first() is not None
+    if not is_ours:  # a person spoke in that very moment
+        _attempt(delivery, act, lambda: delivery.chatwoot.set_status(turn.conversation, "open"))
+        return False
     return _close(delivery, act, "done")
 
 
@@ -109,7 +121,7 @@ def _attempt(delivery: Delivery, act: RowMapping, call: Callable[[], None]) -> b
         is_needed = act["kind"] in {"open", "pending"}
         if is_needed and e.sent is False:
             write(delivery, NOT_STARTED, {"action": act["id"]})
-        is_refused = e.permanent or e.status == 422
+        is_refused = e.permanent or (e.status == 422 and not is_needed)
         if not is_refused or (is_needed and e.status in TOKEN_REFUSED):
             raise Interrupted(str(e)) from e
         if e.status == 404 and is_needed:

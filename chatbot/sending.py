@@ -11,13 +11,11 @@ from typing import Any
 import structlog
 from sqlalchemy import RowMapping, text
 
-from chatbot.chatwoot_events import message_facts
 from chatbot.chatwoot_look import Look, is_taken, look_at
-from chatbot.chatwoot_rules import is_persons_word
 from chatbot.crash_points import crash_point, is_protected
 from chatbot.db import statements
 from chatbot.errors import ChatwootError, Interrupted, LostLease
-from chatbot.outgoing import TOKEN_REFUSED, Delivery, Discarded, Progress, divert, look_again, write
+from chatbot.outgoing import TOKEN_REFUSED, Delivery, Discarded, Progress, divert, has_person_spoken, look_again, write
 from chatbot.reply import Handoff
 from chatbot.turn import fence
 
@@ -31,13 +29,15 @@ MARK_AGE_S = 5.0  # a process that was frozen this long between mark and post do
 def send(delivery: Delivery, act: RowMapping, progress: Progress) -> bool:
     """One part that surely isn't in Chatwoot yet. False where people have the conversation."""
     is_note = act["kind"] == "note"
-    if not is_note and is_protected("look") and _has_person_spoken(delivery):
+    if not is_note and is_protected("look") and has_person_spoken(delivery):
         return False
     look = look_again(delivery)
     if look is not None and look.newest_mark == act["mark"] and is_protected("mark_lookup"):
         _set_part(delivery, act, "sent")  # it was stored later than anybody could expect
         return True
     if not is_note:
+        if look is not None and _is_too_old(look) and delivery.turn.lease.tries >= SLOW_TRIES:
+            look = look_again(delivery)  # once more: only one that is slow again counts
         if look is None or (_is_too_old(look) and delivery.turn.lease.tries >= SLOW_TRIES):
             divert(delivery, Handoff("cannot_look"))
             return True
@@ -60,35 +60,6 @@ def _is_too_old(look: Look) -> bool:
     return time.monotonic() - look.at > LOOK_AGE_S
 
 
-SINCE = text("""
-SELECT coalesce((SELECT max(newest_chatwoot_id) FROM turn
-                 WHERE conversation_id = :conversation AND id <> :turn AND wake IS NULL),
-                (SELECT min(chatwoot_id) - 1 FROM message WHERE conversation_id = :conversation AND seq > :from_seq), 0)
-""")
-
-
-def _has_person_spoken(delivery: Delivery) -> bool:
-    """A look shows only the newest message, so a person's word may hide below a customer's or ours. Asked where a token may."""
-    turn = delivery.turn
-    values = {"conversation": turn.lease.conversation_id, "turn": turn.id, "from_seq": turn.from_seq}
-    try:
-        messages = delivery.chatwoot.get_messages_before(turn.conversation)
-    except ChatwootError as e:
-        if e.status in TOKEN_REFUSED:
-            return False
-        if e.permanent:
-            raise
-        raise Interrupted(str(e)) from e
-    with statements(delivery.means.engine) as connection:
-        since = connection.execute(SINCE, values).scalar_one()
-        spoken = [m["id"] for m in messages if m["id"] > since and (f := message_facts(m)) and is_persons_word(f)]
-        known = connection.execute(KNOWN, {"ids": spoken}).scalar_one() if spoken else 0
-    return len(spoken) > known
-
-
-KNOWN = text("SELECT count(*) FROM message WHERE chatwoot_id = ANY(:ids)")
-
-
 def _post(delivery: Delivery, act: RowMapping) -> bool:
     try:
         message_id = delivery.chatwoot.post_message(delivery.turn.conversation, make_body(act))
@@ -109,9 +80,10 @@ def _take_failure(delivery: Delivery, act: RowMapping, e: ChatwootError) -> None
     if not e.permanent or e.status in TOKEN_REFUSED:
         _set_part(delivery, act, "frozen", error=str(e))
         raise Interrupted(str(e)) from e
-    _set_part(delivery, act, "dropped", error=str(e))
-    if e.status == 404 and e.permanent:
+    if e.status == 404:
+        _set_part(delivery, act, "frozen", error=str(e))
         raise e
+    _set_part(delivery, act, "dropped", error=str(e))
     if act["kind"] == "say":
         divert(delivery, Handoff("refused", str(e)[:300]))
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import NoDecode
 from sqlalchemy import Connection, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
@@ -25,6 +26,7 @@ from chatbot.errors import ConfigError
 from chatbot.models import Instance, Setting
 from chatbot.reply import Language
 
+WEBHOOK_TOKEN = re.compile(r"[A-Za-z0-9_-]{24,200}")
 Mode = Literal["live", "suggest", "watch", "off"]
 KNOWN_TEXT = b"mostrador"
 Seconds = Annotated[float, Field(gt=0, le=7 * 86_400)]
@@ -83,11 +85,23 @@ class Settings(BaseModel):
             return (value,)
         return tuple(v.strip() for v in value.split(",") if v.strip()) if isinstance(value, str) else value
 
+    @field_validator("openai_api_key", "chatwoot_access_token", "chatwoot_bot_token", "webhook_token")
+    @classmethod
+    def _check_token(cls, value: SecretStr, info: ValidationInfo) -> SecretStr:
+        text = value.get_secret_value()
+        if not text.isascii() or any(c.isspace() or not c.isprintable() for c in text):
+            raise ValueError("has a blank or a letter that no token has; copy it again")
+        if info.field_name == "webhook_token" and text and not WEBHOOK_TOKEN.fullmatch(text):
+            raise ValueError("must be 24 or more of the letters A-Z a-z 0-9 - _ ; make one with: openssl rand -hex 24")
+        return value
+
     @field_validator("chatwoot_url", "openai_base_url")
     @classmethod
     def _strip_slash(cls, value: str) -> str:
         if value and not value.startswith(("http://", "https://")):
             raise ValueError("must start with https:// (or http://)")
+        if "@" in value.split("://", 1)[-1].split("/", 1)[0]:
+            raise ValueError("must not hold a user or a password")
         return value.rstrip("/")
 
     @property

@@ -97,11 +97,13 @@ UPDATE turn SET state = 'answering', frozen_at = NULL, rule = NULL, handoff_reas
 """)
 
 
+FENCE = text("SELECT 1 FROM conversation WHERE id = :id AND (epoch = :epoch OR NOT :fenced) FOR UPDATE")
+
+
 def fence(connection: Connection, lease: Lease) -> None:
     """Locks the conversation's row for this transaction. Raises LostLease where another worker has claimed it since."""
-    statement = text("SELECT 1 FROM conversation WHERE id = :id AND (epoch = :epoch OR NOT :fenced) FOR UPDATE")
     values = {"id": lease.conversation_id, "epoch": lease.epoch, "fenced": is_protected("epoch")}
-    if connection.execute(statement, values).first() is None:
+    if connection.execute(FENCE, values).first() is None:
         raise LostLease(f"conversation {lease.conversation_id} at epoch {lease.epoch}")
 
 

@@ -35,6 +35,7 @@ from chatbot.rivals import check_rivals
 log = structlog.get_logger()
 IDLE_S = 1.0
 LOCKED_S = 0.02
+LOOP_PAUSE_S = 5.0
 SUSPECT_PATIENCE_S = 60.0
 DATABASE_AWAY = (OperationalError, InterfaceError, InternalError, PoolTimeout, psycopg.OperationalError, psycopg.InterfaceError)
 DATABASE_TRIES = 60
@@ -56,6 +57,7 @@ class Worker:
         self._number = 0
         self._swept_at = 0.0
         self._is_draining = False
+        self._has_loops = False
 
     def stop(self) -> None:
         """Stops claiming; run() returns once what is under way has ended or was put back."""
@@ -63,16 +65,22 @@ class Worker:
         self._room.set()
 
     def run(self) -> None:
-        for name, loop, every in self._slow_loops():
-            threading.Thread(target=self._repeat, args=(name, loop, every), name=name, daemon=True).start()
         while not self._stopping.is_set():
             try:
                 with self._live() as life:
+                    self._start_slow_loops()
                     self._claim_until_stopped(life)
+                    self._finish()  # while our life lasts: nobody may take what is being ended
             except (psycopg.Error, SQLAlchemyError, ConfigError) as e:
                 log.warning("database_away", error=type(e).__name__)
                 self._stopping.wait(IDLE_S)
         self._finish()
+
+    def _start_slow_loops(self) -> None:
+        if not self._has_loops:
+            self._has_loops = True
+            for name, loop, every in self._slow_loops():
+                threading.Thread(target=self._repeat, args=(name, loop, every), name=name, daemon=True).start()
 
     def _slow_loops(self) -> list[tuple[str, Callable[[], object], Callable[[], float]]]:
         return [
@@ -91,7 +99,7 @@ class Worker:
                 self._stopping.wait(every())
             except Exception as e:  # a loop that ends would be missed only when it is needed
                 log.exception("loop_failed", loop=name, error=str(e)[:300])
-                self._stopping.wait(max(IDLE_S, every() / 4))
+                self._stopping.wait(LOOP_PAUSE_S)
 
     def _live(self) -> psycopg.Connection[Any]:
         """A connection of our own that holds the lock which is this worker's life, under a new number."""
@@ -100,7 +108,7 @@ class Worker:
         self._number = secrets.randbelow(2**31 - 1) + 1
         life.execute("SELECT pg_advisory_lock(%s, %s)", [LIFE_CLASS, self._number])
         with self._engine.begin() as connection:
-            notice_restore(connection)  # also one that happened under a running worker
+            notice_restore(connection, is_start=not self._has_loops)  # also one that happened under a running worker
         life.execute("LISTEN mostrador")
         log.info("worker_ready", worker=self._number, threads=self._threads)
         return life
@@ -130,8 +138,10 @@ class Worker:
         if free <= 0 or runs_suspect or (self._is_draining and free < self._threads):
             return 0
         with statements(self._engine) as connection:
-            leases = queue.claim(connection, self._number, settings, free)
-            if not leases and free == self._threads:  # a suspect runs alone: if it breaks the process, nothing else breaks
+            is_idle = free == self._threads  # a suspect runs alone: if it breaks the process, nothing else breaks
+            leases = queue.claim(connection, self._number, settings, 1, suspects=True) if is_idle and self._is_draining else []
+            leases = leases or queue.claim(connection, self._number, settings, free)
+            if not leases and is_idle:
                 leases = queue.claim(connection, self._number, settings, 1, suspects=True)
         crash_point("after_claim_commit")
         for lease in leases:
@@ -214,8 +224,12 @@ class Worker:
     def _finish(self) -> None:
         """What is under way may end within the grace; the rest is put back."""
         deadline = time.monotonic() + self._settings().stop_grace_s
+        renewed_at = time.monotonic()
         while self._active and time.monotonic() < deadline:
             time.sleep(0.05)
+            if time.monotonic() - renewed_at > self._settings().lease_s / 4:
+                renewed_at = time.monotonic()
+                self._renew()
         with self._lock:
             left = list(self._active.values())
         for lease in left:

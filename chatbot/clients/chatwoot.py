@@ -17,6 +17,8 @@ from chatbot.errors import ChatwootError
 
 PAGE = 100
 POOL_WAIT_S = 1.0
+LIST_S = 120.0
+LIST_BYTES = 100_000_000
 MAX_PAGES = 50
 SURE_REFUSALS = frozenset(range(400, 500)) - {408, 422, 429}
 
@@ -58,7 +60,8 @@ class Chatwoot:
 
     def get_updated_conversations(self, within_s: int) -> list[dict[str, Any]]:
         """Conversations that changed in the last `within_s` seconds, unpaged."""
-        found = self._get("/conversations", {"status": "all", "updated_within": str(within_s)})
+        with deadline(LIST_S, LIST_BYTES):  # after a long absence this is a large answer
+            found = self._get("/conversations", {"status": "all", "updated_within": str(within_s)})
         inner = found.get("data") if isinstance(found, dict) else None
         return _read_list(inner if isinstance(inner, dict) else found)
 

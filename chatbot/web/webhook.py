@@ -35,6 +35,8 @@ def chatwoot() -> ResponseReturnValue:
     """Signed webhooks: HMAC-SHA256 over "<timestamp>.<raw body>", as Chatwoot has it since 4.12 and 4.13."""
     settings = read_settings()
     stamp = request.headers.get("X-Chatwoot-Timestamp", "")
+    if not request.headers.get("X-Chatwoot-Signature") or not settings.chatwoot_webhook_secret:
+        raise WebhookRejected("no signature" if settings.chatwoot_webhook_secret else "no webhook secret is set")
     secrets = [s.get_secret_value().encode() for s in settings.chatwoot_webhook_secret]
     body, digests = read_body(secrets, f"{stamp}.".encode()[:40])
     check_signature(request.headers.get("X-Chatwoot-Signature", ""), digests)
