@@ -60,6 +60,10 @@ class LocalPostgres:
     def url(self, database: str = SUPERUSER) -> str:
         return f"postgresql+psycopg://{SUPERUSER}@/{database}?host={self.sockets}"
 
+    @property
+    def is_alive(self) -> bool:
+        return self._server is not None and self._server.poll() is None
+
     def start(self, *, timeout_s: float = 60) -> None:
         """Returns when it accepts connections. Raises LocalPostgresError."""
         self._make_folders()

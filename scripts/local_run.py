@@ -73,9 +73,9 @@ def main() -> int:
         os.chdir(ROOT)
         facts = read_facts()
         check_port(facts)
-        with local_postgres(facts) as url:
-            write_local_file(facts, url)
-            return prepare() or run(facts, started)
+        with local_postgres(facts) as server:
+            write_local_file(facts, server.url(DATABASE) if server else "")
+            return prepare() or run(facts, server, started)
     except WrongSetting as e:
         say(str(e), sys.stderr)
         return 2
@@ -103,10 +103,10 @@ def check_port(facts: Facts) -> None:
 
 
 @contextmanager
-def local_postgres(facts: Facts) -> Iterator[str]:
-    """Our own PostgreSQL where DATABASE_URL is unset. Gives its URL, empty where there is another one."""
+def local_postgres(facts: Facts) -> Iterator[LocalPostgres | None]:
+    """Our own PostgreSQL where DATABASE_URL is unset, started and with its database."""
     if facts.database_url:
-        yield ""
+        yield None
         return
     if os.geteuid() == 0:
         VAR.chmod(VAR.stat().st_mode | 0o011)  # PostgreSQL runs as another user and has to get through
@@ -115,7 +115,7 @@ def local_postgres(facts: Facts) -> Iterator[str]:
     try:
         server.start()
         server.create_database(DATABASE)
-        yield server.url(DATABASE)
+        yield server
     finally:
         server.close()
 
@@ -147,12 +147,15 @@ def write_private(path: Path, text: str) -> None:
     partial.replace(path)
 
 
+WATCH_S = 2.0
+
+
 def prepare() -> int:
     """Exit code of scripts/prepare.py. A process of its own: what it imports would stay in this one until the end."""
     return subprocess.run([sys.executable, ROOT / "scripts/prepare.py"], check=False).returncode
 
 
-def run(facts: Facts, started: float) -> int:
+def run(facts: Facts, server: LocalPostgres | None, started: float) -> int:
     environment = {**os.environ, "ROOT": str(ROOT), "PYTHON": sys.executable, "VAR_DIR": str(VAR)}
     command = [sys.executable, "-m", "supervisor.supervisord", "-c", str(ROOT / "scripts/supervisord.conf")]
     supervisor = subprocess.Popen(
@@ -173,12 +176,25 @@ def run(facts: Facts, started: float) -> int:
             return 1
         say(f"Mostrador is ready after {time.monotonic() - started:.0f} s: {make_address(facts)}")
         say("Try it in another terminal: .venv/bin/flask simulate    Stop it with Ctrl-C.")
-        supervisor.wait()
+        watch(supervisor, server)
         say("scripts/run: supervisord has ended by itself", sys.stderr)
         return 1
     finally:
         stop(supervisor)
         copier.join(2)
+
+
+def watch(supervisor: subprocess.Popen[bytes], server: LocalPostgres | None) -> None:
+    """Until supervisord ends. It restarts web and worker; PostgreSQL, which isn't its child, is started again here."""
+    while True:
+        try:
+            supervisor.wait(WATCH_S)
+        except subprocess.TimeoutExpired:
+            if server is not None and not server.is_alive:
+                say("PostgreSQL has ended by itself (out of memory?); starting it again ...", sys.stderr)
+                server.start()
+        else:
+            return
 
 
 def stop(supervisor: subprocess.Popen[bytes]) -> None:

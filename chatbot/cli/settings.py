@@ -66,6 +66,8 @@ def set_setting(name: str, value: str, inbox: int | None) -> None:
     """Changes one setting. VALUE "-" reads it from standard input, which keeps a secret out of the shell's history."""
     name = check_name(name, inbox)
     text = sys.stdin.read().strip() if value == "-" else value
+    if name in SECRET_NAMES and not text.strip():
+        raise click.UsageError(f"nothing was given for {name}; to take it away: flask settings unset {name}")
     with db.engine.begin() as connection:
         if inbox is None:
             save_setting(connection, current_config(), name, text)
