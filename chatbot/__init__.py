@@ -76,6 +76,7 @@ def make_engine_options(config: Config, role: Role) -> dict[str, Any]:
         "pool_timeout": 1 if is_web else CONNECT_TIMEOUT_S,
         # no ping before each use: intake tries once more, a turn is put back, and one failure renews the whole pool
         "pool_pre_ping": False,
+        "pool_use_lifo": True,  # few connections stay warm, with their statements prepared
         "hide_parameters": True,  # they are customers' words, and errors are logged
         "connect_args": {
             "connect_timeout": connect_s,

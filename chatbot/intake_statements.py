@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+# ON CONFLICT locks the row it meets even where nothing changes, and all webhooks of an inbox would wait for each other:
+# so inboxes and contacts that are as they were aren't inserted at all.
 UPSERT_CONVERSATION = """
 WITH i AS (
   INSERT INTO inbox (chatwoot_id, name, channel, heard_at)
-  VALUES (%(inbox)s, %(inbox_name)s, %(channel)s, CASE WHEN %(is_heard)s THEN now() END)
+  SELECT %(inbox)s, %(inbox_name)s, %(channel)s, CASE WHEN %(is_heard)s THEN now() END
+  WHERE NOT EXISTS (SELECT FROM inbox WHERE chatwoot_id = %(inbox)s AND %(inbox_name)s IN ('', name)
+    AND %(channel)s IN ('', channel) AND (heard_at IS NOT NULL OR NOT %(is_heard)s))
   ON CONFLICT (chatwoot_id) DO UPDATE
   SET name = coalesce(nullif(excluded.name, ''), inbox.name), channel = coalesce(nullif(excluded.channel, ''), inbox.channel),
     heard_at = coalesce(inbox.heard_at, excluded.heard_at)
@@ -15,6 +19,8 @@ WITH i AS (
 ), p AS (
   INSERT INTO contact (chatwoot_id, name, email, phone)
   SELECT %(contact)s, %(contact_name)s, %(email)s, %(phone)s WHERE %(contact)s::bigint IS NOT NULL
+    AND NOT EXISTS (SELECT FROM contact WHERE chatwoot_id = %(contact)s
+      AND (name, email, phone) = (%(contact_name)s, %(email)s, %(phone)s))
   ON CONFLICT (chatwoot_id) DO UPDATE SET name = excluded.name, email = excluded.email, phone = excluded.phone
   WHERE (contact.name, contact.email, contact.phone) IS DISTINCT FROM (excluded.name, excluded.email, excluded.phone)
   RETURNING id

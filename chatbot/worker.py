@@ -120,8 +120,7 @@ class Worker:
             with statements(self._engine) as connection:
                 self._sweep(connection, settings.sweep_s)
                 held = is_held(connection)
-            claimed = 0 if held else self._claim(settings)
-            if claimed == 0:
+            if held or not self._claim(settings):
                 self._wait(life, held=held)
 
     def _sweep(self, connection: Any, every_s: float) -> None:
@@ -131,12 +130,13 @@ class Worker:
                 queue.sweep(connection)
             self._is_draining = queue.has_overdue_suspect(connection, SUSPECT_PATIENCE_S)
 
-    def _claim(self, settings: Any) -> int:
+    def _claim(self, settings: Any) -> bool:
+        """True where more may be due than there was room for."""
         with self._lock:
             free = self._threads - len(self._active)
             runs_suspect = any(lease.crashes >= SUSPECT_CRASHES for lease in self._active.values())
         if free <= 0 or runs_suspect or (self._is_draining and free < self._threads):
-            return 0
+            return False
         with statements(self._engine) as connection:
             is_idle = free == self._threads  # a suspect runs alone: if it breaks the process, nothing else breaks
             leases = queue.claim(connection, self._number, settings, 1, suspects=True) if is_idle and self._is_draining else []
@@ -148,7 +148,7 @@ class Worker:
             with self._lock:
                 self._active[lease.conversation_id] = lease
             self._pool.submit(self._answer, lease)
-        return len(leases)
+        return len(leases) >= free
 
     def _wait(self, life: psycopg.Connection[Any], *, held: bool) -> None:
         """Until something is due, a notification came, or a second has passed."""

@@ -47,6 +47,7 @@ def test_a_crash_at_any_point_loses_and_doubles_nothing(crash_box: Box, point: s
     if point == "after_lookup":
         box.pretend.fault("post_message", "reset", times=1)
         box.pretend.fault("echo", "drop")
+        box.pretend.fault("list", "status", status=500)  # a reading would prove the part before the look-up does
     conversation = box.pretend.customer(TEXTS.get(point, UNKNOWN))["conversation"]
     box.wait(lambda: box.has_crashed(point), 15, f"a process comes by {point}")
     heal(box, mode)

@@ -181,11 +181,11 @@ def test_settings_list_shows_all_and_no_secret(app: Flask) -> None:
 
 
 def test_a_secret_is_encrypted_at_rest(app: Flask) -> None:
-    app.test_cli_runner().invoke(args=["settings", "set", "WEBHOOK_TOKEN", "-"], input="tok-1234567890\n")
+    app.test_cli_runner().invoke(args=["settings", "set", "WEBHOOK_TOKEN", "-"], input="tok-1234567890-abcdefghij\n")
     with app.app_context(), db.engine.connect() as connection:
         row = connection.execute(text("SELECT value, secret FROM setting WHERE key = 'webhook_token'")).one()
     assert row.value is None
-    assert b"tok-1234567890" not in bytes(row.secret)
+    assert b"tok-1234567890-abcdefghij" not in bytes(row.secret)
 
 
 def test_settings_set_get_unset(app: Flask) -> None:
