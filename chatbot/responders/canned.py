@@ -118,6 +118,7 @@ def _find_core(turn: TurnInput) -> list[str]:
     return [word for words in spelled for word in read_courtesies(strip_around(words))[1]]
 
 
+@lru_cache(maxsize=4_000)
 def _spell(phrase: str) -> str:
     """A phrase as it is compared: its folded words, or its signs ("👍") where it has none."""
     return " ".join(squeeze(word) for word in split_words(phrase[:LONGEST_READ])) or fold(phrase[:LONGEST_READ]).strip()
