@@ -80,6 +80,7 @@ def make_engine_options(config: Config, role: Role) -> dict[str, Any]:
         "hide_parameters": True,  # they are customers' words, and errors are logged
         "connect_args": {
             "connect_timeout": connect_s,
+            "prepare_threshold": 1,  # the path of a turn is the same few statements again and again
             "application_name": f"mostrador {role}",
             "options": f"-c statement_timeout={statement_ms} -c idle_in_transaction_session_timeout=60000",
         },

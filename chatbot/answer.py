@@ -8,10 +8,10 @@ from __future__ import annotations
 import time
 
 import structlog
-from sqlalchemy import Connection, text
 
 from chatbot.clients.chatwoot import Chatwoot, get_chatwoot
 from chatbot.crash_points import crash_point
+from chatbot.db import run, sql, statements
 from chatbot.decision import decide, is_taken_by_fault
 from chatbot.delivery import deliver
 from chatbot.errors import ChatwootError, Interrupted
@@ -27,6 +27,8 @@ from chatbot.typing_sign import show_typing
 log = structlog.get_logger()
 GONE_LOOKS = 3
 GONE_PAUSE_S = 0.5
+# what the end of a delivery says beside "done"
+RULES = {"people": "people_have_it", "gone": "conversation_gone", "mute": "another_installation", "canary": "canary"}
 GONE_TRIES = 5  # a conversation is only given up as deleted if Chatwoot says so again and again
 
 
@@ -90,14 +92,13 @@ def _deliver_and_record(delivery: Delivery) -> str:
         ended = "gone"
     crash_point("before_record")
     with means.engine.begin() as connection:
-        state, rule = _read_outcome(connection, turn, ended)
-        record(connection, turn, state, rule, means.settings)
+        state, rule = record(connection, turn, RULES.get(ended), means.settings)
     crash_point("after_record")
     log.info("turn", conversation=turn.conversation, outcome=state, rule=rule, turn=turn.id)
     return state
 
 
-RECONSIDER = text("UPDATE conversation SET owner = 'people', owner_reason = :reason, status = :status WHERE id = :id")
+RECONSIDER = sql("UPDATE conversation SET owner = 'people', owner_reason = :reason, status = :status WHERE id = :id")
 
 
 def _reconsider(delivery: Delivery) -> None:
@@ -106,7 +107,7 @@ def _reconsider(delivery: Delivery) -> None:
     means, turn = delivery.means, delivery.turn
     if turn.wake is not None or turn.mode != "live" or read_progress(delivery).has_spoken:
         return
-    with means.engine.connect() as connection:
+    with statements(means.engine) as connection:
         facts = read_facts(connection, turn)
     look = look_again(delivery)
     is_fault = is_taken_by_fault(means.settings, delivery.chatwoot, turn, facts)
@@ -115,7 +116,7 @@ def _reconsider(delivery: Delivery) -> None:
     values = {"id": turn.lease.conversation_id, "reason": "open" if is_fault else "human_message", "status": look.status}
     with means.engine.begin() as connection:
         unfreeze(connection, turn)
-        connection.execute(RECONSIDER, values)
+        run(connection, RECONSIDER, values)
     raise Interrupted("somebody else has it, but not by its status")
 
 
@@ -134,23 +135,9 @@ def _is_gone(delivery: Delivery) -> bool:
 
 def _deliver(delivery: Delivery) -> str:
     turn = delivery.turn
-    if turn.mode == "mute":
+    if turn.mode in {"mute", "canary"}:
         drop_rest(delivery)
-        return "mute"
+        return turn.mode
     if turn.lease.crashes >= HAND_OFF_CRASHES and not turn.rule and not read_progress(delivery).has_diverted:
         divert(delivery, Handoff("crashed"))  # what was frozen breaks us each time
     return deliver(delivery)
-
-
-RULES = {"people": "people_have_it", "gone": "conversation_gone", "mute": "another_installation"}
-
-
-def _read_outcome(connection: Connection, turn: OpenTurn, ended: str) -> tuple[str, str | None]:
-    """The turn's final state and, where it answers nothing, the rule."""
-    row = connection.execute(text("SELECT rule, handoff_reason FROM turn WHERE id = :turn"), {"turn": turn.id}).one()
-    rule = RULES.get(ended) or row.rule
-    if rule:
-        return "ignored", rule
-    if turn.mode in {"suggest", "watch"}:
-        return ("suggested" if turn.mode == "suggest" else "watched"), None
-    return ("handed_off" if row.handoff_reason else "answered"), None

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from sqlalchemy import text
-
 from chatbot.chatwoot_events import is_bot_failure, message_facts
 from chatbot.chatwoot_look import Look, look_at
 from chatbot.chatwoot_rules import is_persons_word
 from chatbot.clients.chatwoot import Chatwoot
+from chatbot.db import fetch_value, sql, statements
 from chatbot.errors import ChatwootError, Interrupted
 from chatbot.handoff import Act, plan_after, plan_answer, plan_handoff, write_note
 from chatbot.length import fit
@@ -134,10 +133,9 @@ def _plan_wake(means: Means, turn: OpenTurn, given: TurnInput, facts: Facts) -> 
     return _plan_without_reply(settings, turn, given, Handoff("unreadable"))
 
 
+FAILURE = sql("SELECT error FROM part WHERE conversation_id = :id AND state = 'failed' ORDER BY id DESC LIMIT 1")
+
+
 def _read_failure(means: Means, turn: OpenTurn) -> str:
-    with means.engine.connect() as connection:
-        found = connection.execute(
-            text("SELECT error FROM part WHERE conversation_id = :id AND state = 'failed' ORDER BY id DESC LIMIT 1"),
-            {"id": turn.lease.conversation_id},
-        ).scalar()
-    return found or ""
+    with statements(means.engine) as connection:
+        return fetch_value(connection, FAILURE, {"id": turn.lease.conversation_id}) or ""

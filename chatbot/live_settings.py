@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from chatbot.config import Config
+from chatbot.db import statements
 from chatbot.errors import ConfigError
 from chatbot.settings import Settings, load_settings
 
@@ -36,7 +37,7 @@ class LiveSettings:
 
     def _read(self) -> Settings:
         try:
-            with self._engine.connect() as connection:
+            with statements(self._engine) as connection:
                 return load_settings(connection, self._config)
         except (SQLAlchemyError, ConfigError) as e:
             if self._settings is None:

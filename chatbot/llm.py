@@ -8,18 +8,19 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
 import regex
 from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json, to_json
-from sqlalchemy import Engine, func, text, update
+from sqlalchemy import Engine
 
 from chatbot.clients.openai import Completion, complete, limit_output
 from chatbot.config import ModelEndpoint
 from chatbot.crash_points import crash_point, is_protected
+from chatbot.db import run, sql, statements, together
 from chatbot.errors import LLMError
-from chatbot.models import LlmCall
 from chatbot.privacy import Vault, mask, unmask
 from chatbot.reply import TurnInput
 from chatbot.settings import Settings
@@ -36,8 +37,8 @@ UNSENT = {"title", "default", "minimum", "maximum", "minLength", "maxLength", "m
 SCHEMA_RULE = "Answer with one JSON object, and nothing else, that fits this JSON schema:\n"
 OBJECT = regex.compile(r"\{.*\}", regex.DOTALL)
 
-LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
-RESERVE = text("""
+LOCK = sql("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
+RESERVE = sql("""
     INSERT INTO llm_call (turn_id, conversation_id, answered_seq, purpose, model, reserved_micros)
     SELECT cast(:turn_id AS bigint), cast(:conversation_id AS bigint), cast(:answered_seq AS bigint),
            cast(:purpose AS text), cast(:model AS text), cast(:reserved_micros AS bigint)
@@ -193,21 +194,30 @@ def _reserve(question: _Question[T], model: str, reserved_micros: int | None) ->
         "model": model,
         "reserved_micros": reserved_micros,
     }
-    with question.means.engine.begin() as connection:
-        if turn.conversation_id is not None:
-            # one statement alone doesn't do: two at once wouldn't see each other's row
-            connection.execute(LOCK, {"name": f"llm_call {turn.conversation_id}"})
-        limit = limit if turn.conversation_id is not None and is_protected("reservation") else UNLIMITED
-        call_id: int | None = connection.execute(RESERVE, {**row, "limit": limit}).scalar()
+    limit = limit if turn.conversation_id is not None and is_protected("reservation") else UNLIMITED
+    with statements(question.means.engine) as connection:
+        with together(connection):  # which makes it one transaction
+            if turn.conversation_id is not None:
+                # one statement alone doesn't do: two at once wouldn't see each other's row
+                run(connection, LOCK, {"name": f"llm_call {turn.conversation_id}"})
+            reserved = run(connection, RESERVE, {**row, "limit": limit})
+        call_id: int | None = (reserved.fetchone() or {}).get("id")
     if call_id is None:
         raise LLMError(f"this message has had its {limit} calls", kind="limit", permanent=True)
     return call_id
 
 
+SETTLE = sql("""
+UPDATE llm_call SET state = :state, finished_at = now(), cost_micros = :cost_micros, input_tokens = :input_tokens,
+  output_tokens = :output_tokens, error = :error
+WHERE id = :id
+""")
+
+
 def _settle(engine: Engine, call_id: int, state: str, **values: Any) -> None:
-    with engine.begin() as connection:
-        row = {"state": state, "finished_at": func.now(), **values}
-        connection.execute(update(LlmCall).where(LlmCall.id == call_id).values(row))
+    row = {"id": call_id, "state": state, "input_tokens": None, "output_tokens": None, "error": None, **values}
+    with statements(engine) as connection:
+        run(connection, SETTLE, row)
 
 
 def _count(model: str, completion: Completion, reserved: int | None) -> dict[str, Any]:
@@ -241,6 +251,7 @@ def _restore(value: Any, vault: Vault) -> Any:
     return value
 
 
+@lru_cache(maxsize=64)
 def _strict(schema: type[BaseModel]) -> dict[str, Any]:
     """The schema as strict structured output wants it: every property required, no others, no unsupported keywords."""
     return {"name": schema.__name__, "schema": _tighten(schema.model_json_schema())}

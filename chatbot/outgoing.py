@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import RowMapping, text
-
 from chatbot.chatwoot_events import message_facts
 from chatbot.chatwoot_look import Look, look_at
 from chatbot.chatwoot_rules import is_persons_word
 from chatbot.clients.chatwoot import Chatwoot
-from chatbot.db import statements
+from chatbot.db import Row, fetch_value, run, sql, statements
 from chatbot.errors import ChatwootError, Interrupted
 from chatbot.handoff import plan_handoff
 from chatbot.llm import Means
@@ -38,10 +36,10 @@ class Delivery:
 class Progress:
     """How far the turn's acts are. has_begun: something may have reached Chatwoot; has_opened: we opened it ourselves."""
 
-    acts: tuple[RowMapping, ...]
+    acts: tuple[Row, ...]
 
     @property
-    def next_act(self) -> RowMapping | None:
+    def next_act(self) -> Row | None:
         if any(a["state"] == "failed" for a in self.acts):  # the wake-up that the failure caused hands off
             return None
         return next((a for a in self.acts if a["state"] not in CLOSED), None)
@@ -63,7 +61,7 @@ class Progress:
         return any(a["kind"] in {"say", "note"} and a["state"] in {"sent", "held", "failed"} for a in self.acts)
 
 
-ACTS = text("""
+ACTS = sql("""
 SELECT 'part' AS type, ordinal, id, CASE WHEN is_note THEN 'note' ELSE 'say' END AS kind, state, mark, text, choices AS value,
   last_id_before, attempts, chatwoot_id, error, extract(epoch FROM deadline_at - now())::float AS deadline_in_s,
   extract(epoch FROM now() - unknown_since)::float AS unknown_for_s
@@ -76,7 +74,7 @@ ORDER BY ordinal
 
 def read_progress(delivery: Delivery) -> Progress:
     with statements(delivery.means.engine) as connection:
-        return Progress(tuple(connection.execute(ACTS, {"turn": delivery.turn.id}).mappings()))
+        return Progress(tuple(run(connection, ACTS, {"turn": delivery.turn.id})))
 
 
 def look_again(delivery: Delivery) -> Look | None:
@@ -91,7 +89,7 @@ def look_again(delivery: Delivery) -> Look | None:
         raise Interrupted(str(e)) from e
 
 
-NEWER = text("""
+NEWER = sql("""
 SELECT c.in_seq > :to_seq AND c.discards < 2 AND coalesce((
   SELECT m.arrived_at FROM message m WHERE m.conversation_id = c.id AND m.seq > c.answered_seq
   ORDER BY m.seq LIMIT 1) >= now() - make_interval(secs => :discard_s), true)
@@ -107,12 +105,12 @@ def is_overtaken(delivery: Delivery) -> bool:
         "discard_s": delivery.means.settings.debounce_max_s,
     }
     with statements(delivery.means.engine) as connection:
-        return bool(connection.execute(NEWER, values).scalar())
+        return bool(fetch_value(connection, NEWER, values))
 
 
-DIVERT = text("UPDATE turn SET handoff_reason = :reason, handoff_detail = :detail WHERE id = :turn")
-DROP_WORDS = text("UPDATE part SET state = 'dropped' WHERE turn_id = :turn AND state = 'frozen' AND NOT is_note")
-COUNT_ACTS = text("""
+DIVERT = sql("UPDATE turn SET handoff_reason = :reason, handoff_detail = :detail WHERE id = :turn")
+DROP_WORDS = sql("UPDATE part SET state = 'dropped' WHERE turn_id = :turn AND state = 'frozen' AND NOT is_note")
+COUNT_ACTS = sql("""
 SELECT greatest((SELECT coalesce(max(ordinal), 0) FROM part WHERE turn_id = :turn),
                 (SELECT coalesce(max(ordinal), 0) FROM action WHERE turn_id = :turn)) AS count,
        EXISTS (SELECT FROM action WHERE turn_id = :turn AND kind = 'open') AS has_open
@@ -124,16 +122,16 @@ def divert(delivery: Delivery, handoff: Handoff) -> None:
     turn = delivery.turn
     with delivery.means.engine.begin() as connection:
         fence(connection, turn.lease)
-        connection.execute(DROP_WORDS, {"turn": turn.id})
-        acts = connection.execute(COUNT_ACTS, {"turn": turn.id}).mappings().one()
+        run(connection, DROP_WORDS, {"turn": turn.id})
+        acts = run(connection, COUNT_ACTS, {"turn": turn.id}).fetchone() or {}
         planned = plan_handoff(handoff, delivery.means.settings)
         if acts["has_open"]:
             planned = [a for a in planned if a.kind == "note"]
         add_acts(connection, turn, planned, start=acts["count"])
-        connection.execute(DIVERT, {"turn": turn.id, "reason": handoff.reason, "detail": handoff.detail})
+        run(connection, DIVERT, {"turn": turn.id, "reason": handoff.reason, "detail": handoff.detail})
 
 
-DROP_REST = text("""
+DROP_REST = sql("""
 WITH a AS (UPDATE action SET state = 'dropped' WHERE turn_id = :turn AND state = 'frozen')
 UPDATE part SET state = 'dropped' WHERE turn_id = :turn AND state = 'frozen'
 """)
@@ -142,22 +140,22 @@ UPDATE part SET state = 'dropped' WHERE turn_id = :turn AND state = 'frozen'
 def drop_rest(delivery: Delivery) -> None:
     with delivery.means.engine.begin() as connection:
         fence(connection, delivery.turn.lease)
-        connection.execute(DROP_REST, {"turn": delivery.turn.id})
+        run(connection, DROP_REST, {"turn": delivery.turn.id})
 
 
-def write(delivery: Delivery, statement: Any, values: dict[str, Any]) -> None:
+def write(delivery: Delivery, statement: bytes, values: dict[str, Any]) -> None:
     """One fenced write."""
     with delivery.means.engine.begin() as connection:
         fence(connection, delivery.turn.lease)
-        connection.execute(statement, values)
+        run(connection, statement, values)
 
 
-SINCE = text("""
+SINCE = sql("""
 SELECT coalesce((SELECT max(newest_chatwoot_id) FROM turn
                  WHERE conversation_id = :conversation AND id <> :turn AND wake IS NULL),
                 (SELECT min(chatwoot_id) - 1 FROM message WHERE conversation_id = :conversation AND seq > :from_seq), 0)
 """)
-KNOWN = text("""
+KNOWN = sql("""
 SELECT (SELECT count(*) FROM message WHERE chatwoot_id = ANY(:ids))
      + (SELECT count(*) FROM part WHERE conversation_id = :conversation AND chatwoot_id = ANY(:ids))
 """)
@@ -179,6 +177,6 @@ def has_person_spoken(delivery: Delivery) -> bool:
     if not persons:
         return False
     with statements(delivery.means.engine) as connection:
-        since = connection.execute(SINCE, values).scalar_one()
+        since = fetch_value(connection, SINCE, values)
         spoken = [message_id for message_id in persons if message_id > since]
-        return len(spoken) > int(connection.execute(KNOWN, values | {"ids": spoken}).scalar_one())
+        return len(spoken) > int(fetch_value(connection, KNOWN, values | {"ids": spoken}))

@@ -8,9 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from chatbot.crash_points import is_protected
+from chatbot.db import fetch_value, run, sql
 from chatbot.settings import Settings
 
 LIFE_CLASS = 0x4D4F5354  # first key of the advisory lock that is a worker's life; the second is the worker's number
@@ -45,7 +46,7 @@ def _claim_by(column: str) -> str:
     """
 
 
-CLAIMS = tuple(text(_claim_by(column)) for column in ("answer_due_at", "wake_at"))
+CLAIMS = tuple(sql(_claim_by(column)) for column in ("answer_due_at", "wake_at"))
 
 # from the oldest and the newest arrival above :seq, as in intake
 NEXT_DUE = """
@@ -59,7 +60,7 @@ NEXT_DUE = """
    FROM message m WHERE m.conversation_id = c.id AND m.seq > :seq)
 """
 
-SETTLE = text(f"""
+SETTLE = sql(f"""
 UPDATE conversation c SET answered_seq = greatest(answered_seq, :seq), lease_by = NULL, lease_until = NULL, crashes = 0,
   tries = 0, discards = 0, answer_due_at = {NEXT_DUE},
   wake_at = CASE WHEN NOT :is_wake THEN wake_at WHEN wake_reason LIKE '%,%' THEN now() END,
@@ -68,13 +69,13 @@ FROM inbox i WHERE i.id = c.inbox_id AND c.id = :conversation AND (c.epoch = :ep
 RETURNING c.id
 """)
 
-SETTLE_WITHOUT_RECOUNT = text("""
+SETTLE_WITHOUT_RECOUNT = sql("""
 UPDATE conversation c SET answered_seq = greatest(answered_seq, :seq), lease_by = NULL, lease_until = NULL, crashes = 0,
   tries = 0, discards = 0, answer_due_at = NULL
 WHERE c.id = :conversation AND (c.epoch = :epoch OR NOT :fenced) RETURNING c.id
 """)
 
-PUT_BACK = text("""
+PUT_BACK = sql("""
 UPDATE conversation SET lease_by = NULL, lease_until = NULL, crashes = greatest(crashes - 1, 0), tries = tries + :try,
   answer_due_at = CASE WHEN :is_wake AND answer_due_at IS NULL THEN NULL
                        WHEN :is_wake THEN greatest(answer_due_at, now() + make_interval(secs => :delay_s))
@@ -83,7 +84,7 @@ UPDATE conversation SET lease_by = NULL, lease_until = NULL, crashes = greatest(
 WHERE id = :conversation AND (epoch = :epoch OR NOT :fenced) RETURNING id
 """)
 
-RELEASE_BROKEN = text("""
+RELEASE_BROKEN = sql("""
 UPDATE conversation SET lease_by = NULL, lease_until = NULL,
   answer_due_at = CASE WHEN :is_wake AND answer_due_at IS NULL THEN NULL
                        WHEN :is_wake THEN greatest(answer_due_at, now() + make_interval(secs => :delay_s))
@@ -92,30 +93,30 @@ UPDATE conversation SET lease_by = NULL, lease_until = NULL,
 WHERE id = :conversation AND (epoch = :epoch OR NOT :fenced) RETURNING id
 """)
 
-DISCARD = text(f"""
+DISCARD = sql(f"""
 UPDATE conversation c SET lease_by = NULL, lease_until = NULL, crashes = greatest(crashes - 1, 0), discards = discards + 1,
   answer_due_at = {NEXT_DUE}
 FROM inbox i WHERE i.id = c.inbox_id AND c.id = :conversation AND (c.epoch = :epoch OR NOT :fenced) RETURNING c.id
 """)
 
-RENEW = text("""
+RENEW = sql("""
 UPDATE conversation SET lease_until = now() + make_interval(secs => :lease_s)
 WHERE lease_by = :worker AND id = ANY(:ids) AND lease_until > now()
 """)
 
-FREE_DEAD_LEASES = text(f"""
+FREE_DEAD_LEASES = sql(f"""
 UPDATE conversation SET lease_by = NULL, lease_until = NULL
 WHERE lease_by IS NOT NULL AND NOT EXISTS (
   SELECT FROM pg_locks WHERE locktype = 'advisory' AND classid = {LIFE_CLASS} AND objid::bigint = lease_by::bigint AND granted
   AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))
 """)
 
-RING_OWED = text("""
+RING_OWED = sql("""
 UPDATE conversation SET answer_due_at = now()
 WHERE in_seq > answered_seq AND answer_due_at IS NULL AND lease_by IS NULL
 """)
 
-NEXT_TIME = text("""
+NEXT_TIME = sql("""
 SELECT extract(epoch FROM least(
   (SELECT answer_due_at FROM conversation WHERE answer_due_at IS NOT NULL AND (lease_until IS NULL OR lease_until < now())
    AND (crashes < :suspect OR :is_idle) ORDER BY answer_due_at LIMIT 1),
@@ -130,18 +131,18 @@ def claim(connection: Connection, worker: int, settings: Settings, limit: int, *
     leases: list[Lease] = []
     for statement in CLAIMS:
         if len(leases) < limit:
-            rows = connection.execute(statement, values | {"limit": limit - len(leases)})
-            leases += [Lease(r.id, worker, r.epoch, r.crashes, r.tries, r.wake_reason) for r in rows]
+            rows = run(connection, statement, values | {"limit": limit - len(leases)})
+            leases += [Lease(r["id"], worker, r["epoch"], r["crashes"], r["tries"], r["wake_reason"]) for r in rows]
     return leases
 
 
-def settle(connection: Connection, lease: Lease, seq: int, settings: Settings, *, is_wake: bool = False) -> bool:
-    """Answered up to `seq`; what came later is due by its own arrivals. False: the lease was lost, nothing is written.
+def settle(connection: Connection, lease: Lease, seq: int, settings: Settings, *, is_wake: bool = False) -> None:
+    """Answered up to `seq`; what came later is due by its own arrivals. Where the lease was lost nothing is written.
 
     is_wake: what the timer was for is done, and the next thing it is for, if any, is due.
     """
     statement = SETTLE if is_protected("recount") else SETTLE_WITHOUT_RECOUNT
-    return _write(connection, statement, lease, {"seq": seq, "is_wake": is_wake, **_debounce(settings)})
+    _write(connection, statement, lease, {"seq": seq, "is_wake": is_wake, **_debounce(settings)})
 
 
 def put_back(connection: Connection, lease: Lease, delay_s: float, *, is_try: bool = True) -> bool:
@@ -159,12 +160,11 @@ def discard(connection: Connection, lease: Lease, answered_seq: int, settings: S
     return _write(connection, DISCARD, lease, {"seq": answered_seq, **_debounce(settings)})
 
 
-def _write(connection: Connection, statement: Any, lease: Lease, values: dict[str, Any]) -> bool:
+def _write(connection: Connection, statement: bytes, lease: Lease, values: dict[str, Any]) -> bool:
     values = {"is_wake": lease.wake_reason is not None, **values}
     values |= {"conversation": lease.conversation_id, "epoch": lease.epoch}
     values["fenced"] = is_protected("epoch")
-    used = {name: values[name] for name in statement.compile().params}
-    return connection.execute(statement, used).first() is not None
+    return run(connection, statement, values).fetchone() is not None
 
 
 def _debounce(settings: Settings) -> dict[str, float]:
@@ -172,16 +172,16 @@ def _debounce(settings: Settings) -> dict[str, float]:
 
 
 def renew(connection: Connection, worker: int, conversation_ids: list[int], settings: Settings) -> None:
-    connection.execute(RENEW, {"worker": worker, "ids": conversation_ids, "lease_s": settings.lease_s})
+    run(connection, RENEW, {"worker": worker, "ids": conversation_ids, "lease_s": settings.lease_s})
 
 
 def sweep(connection: Connection) -> int:
     """Frees the leases of dead workers and rings what is owed but has no due time. Returns how many rows it touched."""
-    freed = connection.execute(FREE_DEAD_LEASES).rowcount
-    return freed + connection.execute(RING_OWED).rowcount
+    freed = run(connection, FREE_DEAD_LEASES).rowcount
+    return freed + run(connection, RING_OWED).rowcount
 
 
-OVERDUE_SUSPECT = text(f"""
+OVERDUE_SUSPECT = sql(f"""
 SELECT EXISTS (SELECT FROM conversation WHERE crashes >= {SUSPECT_CRASHES} AND (lease_until IS NULL OR lease_until < now())
   AND least(answer_due_at, wake_at) < now() - make_interval(secs => :after_s))
 """)
@@ -189,10 +189,10 @@ SELECT EXISTS (SELECT FROM conversation WHERE crashes >= {SUSPECT_CRASHES} AND (
 
 def has_overdue_suspect(connection: Connection, after_s: float) -> bool:
     """Whether a suspect has waited so long for an idle worker that claims should stop until it had its turn."""
-    return bool(connection.execute(OVERDUE_SUSPECT, {"after_s": after_s}).scalar())
+    return bool(fetch_value(connection, OVERDUE_SUSPECT, {"after_s": after_s}))
 
 
 def next_due_in_s(connection: Connection, *, is_idle: bool) -> float | None:
     """Seconds until something can be claimed (negative: overdue), None where nothing waits. Suspects only count if idle."""
-    found = connection.execute(NEXT_TIME, {"suspect": SUSPECT_CRASHES, "is_idle": is_idle}).scalar()
+    found = fetch_value(connection, NEXT_TIME, {"suspect": SUSPECT_CRASHES, "is_idle": is_idle})
     return None if found is None else float(found)

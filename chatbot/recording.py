@@ -6,17 +6,18 @@ import json
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from chatbot import queue
+from chatbot.db import run, sql
 from chatbot.handoff import Act
 from chatbot.marks import Mark, make_suffix
 from chatbot.reply import Handoff, Reply
 from chatbot.settings import Settings
 from chatbot.trace import Trace
-from chatbot.turn import UNFREEZE, OpenTurn, fence
+from chatbot.turn import UNFREEZE, OpenTurn, fence, fenced
 
-FREEZE = text("""
+FREEZE = sql("""
 UPDATE turn SET state = 'frozen', frozen_at = now(), language = :language, responder = :responder, rule = :rule,
   suffix = :suffix,
   handoff_reason = :reason, handoff_detail = :detail, sources = CAST(:sources AS jsonb)
@@ -37,9 +38,8 @@ class Plan:
 
 def freeze(connection: Connection, turn: OpenTurn, plan: Plan, has_press: bool) -> OpenTurn:
     """Writes the plan, before the first byte leaves. Nothing is generated again after an attempt."""
-    fence(connection, turn.lease)
     reply, handoff = plan.reply, plan.handoff
-    turn = replace(turn, suffix=_choose_suffix(connection, turn, has_press))
+    turn = replace(turn, suffix=_choose_suffix(turn, has_press))
     values = {
         "turn": turn.id,
         "suffix": turn.suffix,
@@ -50,69 +50,65 @@ def freeze(connection: Connection, turn: OpenTurn, plan: Plan, has_press: bool) 
         "detail": handoff.detail if handoff else "",
         "sources": json.dumps(reply.sources if reply else []),
     }
-    connection.execute(FREEZE, values)
-    if plan.trace is not None:
-        save_trace(connection, turn.id, plan.trace)
-    if reply is not None:
-        connection.execute(
-            text("UPDATE conversation SET language = :language WHERE id = :id AND language IS DISTINCT FROM :language"),
-            {"language": reply.language, "id": turn.lease.conversation_id},
-        )
-    add_acts(connection, turn, plan.acts)
+    with fenced(connection, turn.lease):
+        run(connection, FREEZE, values)
+        if plan.trace is not None:
+            save_trace(connection, turn.id, plan.trace)
+        if reply is not None:
+            run(connection, SET_LANGUAGE, {"language": reply.language, "id": turn.lease.conversation_id})
+        add_acts(connection, turn, plan.acts)
     return replace(turn, is_frozen=True, handoff_reason=handoff.reason if handoff else None, rule=plan.rule)
 
 
-LATER = text(
-    "SELECT 1 FROM turn WHERE conversation_id = :conversation AND id <> :turn AND newest_chatwoot_id >= :newest LIMIT 1"
-)
-
-
-def _choose_suffix(connection: Connection, turn: OpenTurn, has_press: bool) -> str:
+def _choose_suffix(turn: OpenTurn, has_press: bool) -> str:
     """What makes the marks of this turn its own, where the newest message's id doesn't."""
     if has_press or turn.wake is not None:
         return make_suffix()
-    values = {"conversation": turn.lease.conversation_id, "turn": turn.id, "newest": turn.newest_chatwoot_id}
-    return f"s{turn.to_seq}" if connection.execute(LATER, values).first() else ""  # it came after a newer one was answered
+    return f"s{turn.to_seq}" if turn.is_late else ""
+
+
+SET_LANGUAGE = sql("UPDATE conversation SET language = :language WHERE id = :id AND language IS DISTINCT FROM :language")
+SAVE_TRACE = sql("""
+INSERT INTO turn_trace (turn_id, body) VALUES (:turn, CAST(:body AS jsonb))
+ON CONFLICT (turn_id) DO UPDATE SET body = excluded.body, created_at = now()
+""")
 
 
 def save_trace(connection: Connection, turn_id: int, trace: Trace) -> None:
-    connection.execute(
-        text("""INSERT INTO turn_trace (turn_id, body) VALUES (:turn, CAST(:body AS jsonb))
-             ON CONFLICT (turn_id) DO UPDATE SET body = excluded.body, created_at = now()"""),
-        {"turn": turn_id, "body": json.dumps(trace.to_json(), default=str).replace("\\u0000", "")},
-    )
+    body = json.dumps(trace.to_json(), default=str).replace("\\u0000", "")
+    run(connection, SAVE_TRACE, {"turn": turn_id, "body": body})
+
+
+COUNT_PARTS = sql("SELECT is_note, count(*) AS count FROM part WHERE turn_id = :turn GROUP BY is_note")
 
 
 def add_acts(connection: Connection, turn: OpenTurn, acts: list[Act], start: int = 0) -> None:
     """Inserts parts with their marks, and actions. start: how many acts the turn has already."""
-    counted = text("SELECT is_note, count(*) AS count FROM part WHERE turn_id = :turn GROUP BY is_note")
-    counts: dict[bool, int] = {r.is_note: r[1] for r in connection.execute(counted, {"turn": turn.id})}
+    counted = run(connection, COUNT_PARTS, {"turn": turn.id}) if start else ()
+    counts: dict[bool, int] = {row["is_note"]: row["count"] for row in counted}
     for ordinal, act in enumerate(acts, start=start + 1):
         values: dict[str, Any] = {"turn": turn.id, "conversation": turn.lease.conversation_id, "ordinal": ordinal}
         if act.kind in {"say", "note"}:
             is_note = act.kind == "note"
             counts[is_note] = counts.get(is_note, 0) + 1
             place = f"{'n' if is_note else ''}{counts[is_note]}"
-            connection.execute(
-                INSERT_PART,
-                values
-                | {
-                    "mark": str(Mark(turn.conversation, turn.newest_chatwoot_id, place, turn.suffix)),
-                    "is_note": is_note,
-                    "text": act.text,
-                    "choices": json.dumps(act.choices),
-                    "state": "dropped" if act.is_recorded_only else "frozen",
-                },
-            )
+            part = {
+                "mark": str(Mark(turn.conversation, turn.newest_chatwoot_id, place, turn.suffix)),
+                "is_note": is_note,
+                "text": act.text,
+                "choices": json.dumps(act.choices),
+                "state": "dropped" if act.is_recorded_only else "frozen",
+            }
+            run(connection, INSERT_PART, values | part)
         else:
-            connection.execute(INSERT_ACTION, values | {"kind": act.kind, "value": json.dumps(act.value)})
+            run(connection, INSERT_ACTION, values | {"kind": act.kind, "value": json.dumps(act.value)})
 
 
-INSERT_PART = text("""
+INSERT_PART = sql("""
 INSERT INTO part (turn_id, conversation_id, ordinal, mark, is_note, text, choices, state)
 VALUES (:turn, :conversation, :ordinal, :mark, :is_note, :text, CAST(:choices AS jsonb), :state)
 """)
-INSERT_ACTION = text("""
+INSERT_ACTION = sql("""
 INSERT INTO action (turn_id, conversation_id, ordinal, kind, value)
 VALUES (:turn, :conversation, :ordinal, :kind, CAST(:value AS jsonb))
 """)
@@ -121,7 +117,7 @@ VALUES (:turn, :conversation, :ordinal, :kind, CAST(:value AS jsonb))
 def unfreeze(connection: Connection, turn: OpenTurn) -> None:
     """What was to be done is forgotten; the turn is decided anew at the next claim."""
     fence(connection, turn.lease)
-    connection.execute(UNFREEZE, {"turn": turn.id})
+    run(connection, UNFREEZE, {"turn": turn.id})
 
 
 def throw_away(connection: Connection, turn: OpenTurn, settings: Settings) -> None:
@@ -130,12 +126,20 @@ def throw_away(connection: Connection, turn: OpenTurn, settings: Settings) -> No
     queue.discard(connection, turn.lease, turn.from_seq, settings)
 
 
-FINISH = text("UPDATE turn SET state = :state, rule = :rule, finished_at = now() WHERE id = :turn")
-OWN_MESSAGES = text("""
+FINISH = sql("""
+UPDATE turn SET finished_at = now(), rule = coalesce(:rule, rule), state = CASE
+  WHEN coalesce(:rule, rule) IS NOT NULL THEN 'ignored'
+  WHEN CAST(:mode AS text) = 'suggest' THEN 'suggested'
+  WHEN CAST(:mode AS text) = 'watch' THEN 'watched'
+  WHEN handoff_reason IS NOT NULL THEN 'handed_off'
+  ELSE 'answered' END
+WHERE id = :turn RETURNING state, rule
+""")
+OWN_MESSAGES = sql("""
 UPDATE message SET turn_id = :turn
 WHERE conversation_id = :conversation AND seq > :from_seq AND seq <= :to_seq AND ignore_rule IS NULL
 """)
-IGNORED_MESSAGES = text("""
+IGNORED_MESSAGES = sql("""
 WITH rules AS (
   SELECT DISTINCT ignore_rule AS rule FROM message
   WHERE conversation_id = :conversation AND seq > :from_seq AND seq <= :to_seq AND ignore_rule IS NOT NULL
@@ -148,8 +152,11 @@ WHERE m.conversation_id = :conversation AND m.seq > :from_seq AND m.seq <= :to_s
 """)
 
 
-def record(connection: Connection, turn: OpenTurn, state: str, rule: str | None, settings: Settings) -> None:
-    """The outcome, and the lease is settled, in one transaction. Raises LostLease where the lease isn't ours any more."""
+def record(connection: Connection, turn: OpenTurn, rule: str | None, settings: Settings) -> tuple[str, str | None]:
+    """The outcome, and the lease is settled, in one transaction. rule: by which nothing is answered after all.
+
+    Returns the turn's final state and rule. Raises LostLease where the lease isn't ours any more.
+    """
     values = {
         "turn": turn.id,
         "conversation": turn.lease.conversation_id,
@@ -157,11 +164,12 @@ def record(connection: Connection, turn: OpenTurn, state: str, rule: str | None,
         "to_seq": turn.to_seq,
         "epoch": turn.lease.epoch,
         "mode": turn.mode,
-        "state": state,
         "rule": rule,
     }
-    fence(connection, turn.lease)  # first: what intake commits while this waits must be seen by the recount
-    queue.settle(connection, turn.lease, turn.to_seq, settings, is_wake=turn.wake is not None)
-    connection.execute(FINISH, values)
-    connection.execute(OWN_MESSAGES, values)
-    connection.execute(IGNORED_MESSAGES, values)
+    with fenced(connection, turn.lease):  # first: what intake commits while this waits must be seen by the recount
+        queue.settle(connection, turn.lease, turn.to_seq, settings, is_wake=turn.wake is not None)
+        finished = run(connection, FINISH, values)
+        run(connection, OWN_MESSAGES, values)
+        run(connection, IGNORED_MESSAGES, values)
+    outcome = finished.fetchone() or {}
+    return outcome["state"], outcome["rule"]

@@ -5,31 +5,31 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import structlog
-from sqlalchemy import RowMapping, text
 
 from chatbot.chatwoot_look import Look, is_taken
 from chatbot.crash_points import crash_point, is_protected
+from chatbot.db import Row, run, sql
 from chatbot.errors import ChatwootError, Interrupted
 from chatbot.outgoing import TOKEN_REFUSED, Delivery, Discarded, Progress, has_person_spoken, is_overtaken, look_again, write
 from chatbot.turn import fence
 
 log = structlog.get_logger()
 
-STARTED = text("UPDATE action SET state = 'started', started_at = now(), echoes = 0 WHERE id = :action")
-NOT_STARTED = text("UPDATE action SET state = 'frozen', started_at = NULL WHERE id = :action")
-DONE = text("UPDATE action SET state = :state, done_at = now(), error = :error WHERE id = :action")
-GIVEN_AWAY = text("""
+STARTED = sql("UPDATE action SET state = 'started', started_at = now(), echoes = 0 WHERE id = :action")
+NOT_STARTED = sql("UPDATE action SET state = 'frozen', started_at = NULL WHERE id = :action")
+DONE = sql("UPDATE action SET state = :state, done_at = now(), error = :error WHERE id = :action")
+GIVEN_AWAY = sql("""
 UPDATE conversation SET status = 'open', owner = 'people',
   owner_reason = CASE WHEN owner_reason = 'bot_off' THEN 'bot_off' ELSE 'handed_off' END
 WHERE id = :conversation
 """)
-TAKEN_BACK = text("""
+TAKEN_BACK = sql("""
 UPDATE conversation SET status = 'pending', owner = 'bot', owner_reason = ''
 WHERE id = :conversation AND (:any OR spoken_seq = :spoken_seq) RETURNING id
 """)
 
 
-def perform(delivery: Delivery, act: RowMapping, progress: Progress) -> bool:
+def perform(delivery: Delivery, act: Row, progress: Progress) -> bool:
     """One action. False where people have the conversation and the rest isn't wanted."""
     look = look_again(delivery)
     if act["kind"] == "open":
@@ -42,7 +42,7 @@ def perform(delivery: Delivery, act: RowMapping, progress: Progress) -> bool:
     return True
 
 
-def _open(delivery: Delivery, act: RowMapping, look: Look | None, progress: Progress) -> bool:
+def _open(delivery: Delivery, act: Row, look: Look | None, progress: Progress) -> bool:
     """False where people have it already. A suggestion or a notice doesn't mind: its note goes in whoever has it."""
     turn = delivery.turn
     answers = turn.mode == "live" and turn.wake is None and not turn.rule
@@ -70,7 +70,7 @@ def _open(delivery: Delivery, act: RowMapping, look: Look | None, progress: Prog
     return _give_away(delivery, act)
 
 
-def _take_back(delivery: Delivery, act: RowMapping, look: Look | None) -> bool:
+def _take_back(delivery: Delivery, act: Row, look: Look | None) -> bool:
     """Back to pending: after a fault that Chatwoot held against us, or at an agent's command."""
     turn = delivery.turn
     if look is None or look.status not in {"open", "pending"} or (look.has_person and turn.wake != "bot_on"):
@@ -86,14 +86,14 @@ def _take_back(delivery: Delivery, act: RowMapping, look: Look | None) -> bool:
     values = {"conversation": turn.lease.conversation_id, "any": turn.wake is not None, "spoken_seq": turn.spoken_seq}
     with delivery.means.engine.begin() as connection:
         fence(connection, turn.lease)
-        is_ours = connection.execute(TAKEN_BACK, values).first() is not None
+        is_ours = run(connection, TAKEN_BACK, values).fetchone() is not None
     if not is_ours:  # a person spoke in that very moment
         _attempt(delivery, act, lambda: delivery.chatwoot.set_status(turn.conversation, "open"))
         return False
     return _close(delivery, act, "done")
 
 
-def _call(delivery: Delivery, act: RowMapping, look: Look | None) -> None:
+def _call(delivery: Delivery, act: Row, look: Look | None) -> None:
     if (act["kind"] == "assign" and look is not None and look.has_person) or (act["kind"] == "labels" and look is None):
         _close(delivery, act, "dropped")
         return
@@ -102,7 +102,7 @@ def _call(delivery: Delivery, act: RowMapping, look: Look | None) -> None:
         _close(delivery, act, "done")
 
 
-def _make_call(delivery: Delivery, act: RowMapping, look: Look | None) -> None:
+def _make_call(delivery: Delivery, act: Row, look: Look | None) -> None:
     conversation, chatwoot, value = delivery.turn.conversation, delivery.chatwoot, act["value"]
     if act["kind"] == "assign":
         chatwoot.assign(conversation, assignee_id=value[0], team_id=value[1])
@@ -113,7 +113,7 @@ def _make_call(delivery: Delivery, act: RowMapping, look: Look | None) -> None:
         chatwoot.set_priority(conversation, str(value[0]))
 
 
-def _attempt(delivery: Delivery, act: RowMapping, call: Callable[[], None]) -> bool:
+def _attempt(delivery: Delivery, act: Row, call: Callable[[], None]) -> bool:
     """False where Chatwoot refused for good: noted, and the saga goes on (a missing label must not stop the words)."""
     try:
         call()
@@ -132,11 +132,11 @@ def _attempt(delivery: Delivery, act: RowMapping, call: Callable[[], None]) -> b
     return True
 
 
-def _give_away(delivery: Delivery, act: RowMapping) -> bool:
+def _give_away(delivery: Delivery, act: Row) -> bool:
     write(delivery, GIVEN_AWAY, {"conversation": delivery.turn.lease.conversation_id})
     return _close(delivery, act, "done")
 
 
-def _close(delivery: Delivery, act: RowMapping, state: str, error: str | None = None) -> bool:
+def _close(delivery: Delivery, act: Row, state: str, error: str | None = None) -> bool:
     write(delivery, DONE, {"action": act["id"], "state": state, "error": error})
     return True

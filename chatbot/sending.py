@@ -9,11 +9,10 @@ import time
 from typing import Any
 
 import structlog
-from sqlalchemy import RowMapping, text
 
 from chatbot.chatwoot_look import Look, is_taken, look_at
 from chatbot.crash_points import crash_point, is_protected
-from chatbot.db import statements
+from chatbot.db import Row, run, sql, statements
 from chatbot.errors import ChatwootError, Interrupted, LostLease
 from chatbot.outgoing import TOKEN_REFUSED, Delivery, Discarded, Progress, divert, has_person_spoken, look_again, write
 from chatbot.reply import Handoff
@@ -26,7 +25,7 @@ MAX_ATTEMPTS = 8  # posts of one part that Chatwoot, which could be read each ti
 MARK_AGE_S = 5.0  # a process that was frozen this long between mark and post does not post
 
 
-def send(delivery: Delivery, act: RowMapping, progress: Progress) -> bool:
+def send(delivery: Delivery, act: Row, progress: Progress) -> bool:
     """One part that surely isn't in Chatwoot yet. False where people have the conversation."""
     is_note = act["kind"] == "note"
     if not is_note and is_protected("look") and has_person_spoken(delivery):
@@ -60,7 +59,7 @@ def _is_too_old(look: Look) -> bool:
     return time.monotonic() - look.at > LOOK_AGE_S
 
 
-def _post(delivery: Delivery, act: RowMapping) -> bool:
+def _post(delivery: Delivery, act: Row) -> bool:
     try:
         message_id = delivery.chatwoot.post_message(delivery.turn.conversation, make_body(act))
     except ChatwootError as e:
@@ -72,7 +71,7 @@ def _post(delivery: Delivery, act: RowMapping) -> bool:
     return True
 
 
-def _take_failure(delivery: Delivery, act: RowMapping, e: ChatwootError) -> None:
+def _take_failure(delivery: Delivery, act: Row, e: ChatwootError) -> None:
     if e.sent is None:
         _set_part(delivery, act, "unknown", error=str(e))
         wait_s = delivery.means.settings.quiet_s if is_protected("quiet") else 0.0
@@ -88,7 +87,7 @@ def _take_failure(delivery: Delivery, act: RowMapping, e: ChatwootError) -> None
         divert(delivery, Handoff("refused", str(e)[:300]))
 
 
-def make_body(act: RowMapping) -> dict[str, Any]:
+def make_body(act: Row) -> dict[str, Any]:
     """The message as Chatwoot takes it, with its mark. No source_id: it would count as already sent."""
     attributes: dict[str, Any] = {"mostrador": act["mark"]}
     if act["value"]:
@@ -105,7 +104,7 @@ def make_body(act: RowMapping) -> dict[str, Any]:
 
 # The epoch, the lease, the humans and the queue are looked at in the very statement that allows the post. Inside a saga
 # (we opened the conversation) only a person's word stops us.
-MARK_SENDING = text("""
+MARK_SENDING = sql("""
 UPDATE part p SET state = 'sending', attempts = attempts + 1, deadline_at = now() + make_interval(secs => :post_s),
   last_id_before = :last_id, look_ms = :look_ms, error = NULL
 FROM conversation c
@@ -119,16 +118,16 @@ WHERE p.id = :part AND p.state = 'frozen' AND c.id = p.conversation_id
 RETURNING p.id
 """)
 
-WHY_NOT = text("""
+WHY_NOT = sql("""
 SELECT c.epoch = :epoch OR NOT :fenced AS is_ours, c.human_seq, c.spoken_seq, c.in_seq,
   c.lease_until > now() + make_interval(secs => :post_s) AS is_long_enough
 FROM conversation c WHERE c.id = :conversation
 """)
 
-ADOPT = text("UPDATE turn SET human_seq = :human_seq WHERE id = :turn")
+ADOPT = sql("UPDATE turn SET human_seq = :human_seq WHERE id = :turn")
 
 
-def _mark_sending(delivery: Delivery, act: RowMapping, look: Look | None, progress: Progress) -> bool:
+def _mark_sending(delivery: Delivery, act: Row, look: Look | None, progress: Progress) -> bool:
     """True: post now. False: people have it. Raises Discarded, Interrupted or LostLease."""
     turn, settings = delivery.turn, delivery.means.settings
     age_s = time.monotonic() - look.at if look else 0.0
@@ -152,15 +151,15 @@ def _mark_sending(delivery: Delivery, act: RowMapping, look: Look | None, progre
         "discard_s": settings.debounce_max_s,
     }
     with statements(delivery.means.engine) as connection:
-        if connection.execute(MARK_SENDING, values).first():
+        if run(connection, MARK_SENDING, values).fetchone():
             return True
-        row = connection.execute(WHY_NOT, values).mappings().first()
+        row = run(connection, WHY_NOT, values).fetchone()
     if row is None or not row["is_ours"]:
         raise LostLease(f"conversation {turn.lease.conversation_id}")
     return _judge(delivery, row, values)
 
 
-def _judge(delivery: Delivery, row: RowMapping, values: dict[str, Any]) -> bool:
+def _judge(delivery: Delivery, row: Row, values: dict[str, Any]) -> bool:
     """Why the part may not be posted. False: a person spoke."""
     if not row["is_long_enough"]:
         raise Interrupted("the lease is too short for a post")
@@ -175,11 +174,11 @@ def _judge(delivery: Delivery, row: RowMapping, values: dict[str, Any]) -> bool:
             return False
         with delivery.means.engine.begin() as connection:
             fence(connection, delivery.turn.lease)
-            connection.execute(ADOPT, {"turn": delivery.turn.id, "human_seq": row["human_seq"]})
+            run(connection, ADOPT, {"turn": delivery.turn.id, "human_seq": row["human_seq"]})
     raise Interrupted("the conversation changed in the very moment")
 
 
-def prove(delivery: Delivery, act: RowMapping) -> bool:
+def prove(delivery: Delivery, act: Row) -> bool:
     """A part whose POST ended unknown or was cut by a crash: looked up by its mark after a time of quiet."""
     settings = delivery.means.settings
     since_s = act["unknown_for_s"] or 0.0
@@ -206,7 +205,7 @@ def prove(delivery: Delivery, act: RowMapping) -> bool:
     return True
 
 
-def _look_up(delivery: Delivery, act: RowMapping) -> bool | None:
+def _look_up(delivery: Delivery, act: Row) -> bool | None:
     """True: Chatwoot has it. False: it surely hasn't. None: can't be known now. A failed look-up proves nothing."""
     chatwoot, conversation, mark = delivery.chatwoot, delivery.turn.conversation, act["mark"]
     try:
@@ -227,7 +226,7 @@ def _look_up(delivery: Delivery, act: RowMapping) -> bool | None:
     return False if 0 < look.newest_id <= act["last_id_before"] else None
 
 
-SET_PART = text("""
+SET_PART = sql("""
 UPDATE part SET state = CAST(:state AS text), error = coalesce(:error, error),
   chatwoot_id = coalesce(:chatwoot_id, chatwoot_id),
   sent_at = CASE WHEN CAST(:state AS text) = 'sent' THEN now() ELSE sent_at END,
@@ -239,13 +238,11 @@ WHERE id = :part AND state NOT IN ('sent', 'failed')
 """)
 
 
-def _set_part(
-    delivery: Delivery, act: RowMapping, state: str, *, chatwoot_id: int | None = None, error: str | None = None
-) -> None:
+def _set_part(delivery: Delivery, act: Row, state: str, *, chatwoot_id: int | None = None, error: str | None = None) -> None:
     """Writes what is now known. That a part was sent or is unknown is a fact whoever holds the lease; the rest is fenced."""
     values = {"part": act["id"], "state": state, "chatwoot_id": chatwoot_id, "error": error}
     if state in {"sent", "unknown"}:
         with statements(delivery.means.engine) as connection:
-            connection.execute(SET_PART, values)
+            run(connection, SET_PART, values)
     else:
         write(delivery, SET_PART, values)

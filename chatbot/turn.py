@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Connection, RowMapping, text
+from sqlalchemy import Connection
 
 from chatbot import queue
+from chatbot.chatwoot_rules import CANARY_IDS
 from chatbot.content import load_content
 from chatbot.crash_points import is_protected
+from chatbot.db import Row, fetch_value, run, sql, together
 from chatbot.errors import LostLease
 from chatbot.language import decide_language
 from chatbot.queue import Lease
@@ -26,12 +29,13 @@ LOOP_MINUTES = 10
 class OpenTurn:
     """The turn of a claim: what its row and its conversation's row say. wake: why a timer woke it, if one did.
 
-    is_frozen: its parts and actions exist, nothing is generated again; mode: live, suggest, watch, off, paused or mute.
+    is_frozen: its parts and actions exist, nothing is generated again; is_late: a newer message was answered before.
+    mode: live, suggest, watch, off, paused, mute or canary.
     """
 
     id: int
     lease: Lease
-    row: RowMapping
+    row: Row
     from_seq: int
     to_seq: int
     newest_chatwoot_id: int
@@ -43,7 +47,7 @@ class OpenTurn:
     rule: str | None = None
     human_seq: int = 0
     spoken_seq: int = 0
-
+    is_late: bool = False
     suffix: str = ""
 
     @property
@@ -52,7 +56,7 @@ class OpenTurn:
         return int(self.row["chatwoot_id"])
 
 
-LOAD = text("""
+LOAD = sql("""
 SELECT c.*, i.chatwoot_id AS inbox_chatwoot_id, i.is_foreign, i.name AS inbox_name, i.channel, coalesce(i.mode, :mode) AS mode,
   p.name AS contact_name, p.email, p.phone, p.language AS contact_language,
   n.live_release_id, n.muted_reason, n.paused_at IS NOT NULL AND coalesce(n.paused_until > now(), true) AS is_paused,
@@ -63,25 +67,27 @@ WHERE c.id = :conversation AND (c.epoch = :epoch OR NOT :fenced)
 FOR UPDATE OF c
 """)
 
-UNFINISHED = text("SELECT * FROM turn WHERE conversation_id = :conversation AND finished_at IS NULL")
+UNFINISHED = sql("SELECT * FROM turn WHERE conversation_id = :conversation AND finished_at IS NULL")
 
-OPEN = text("""
-INSERT INTO turn (conversation_id, release_id, epoch, from_seq, to_seq, newest_chatwoot_id, mode, wake, human_seq, spoken_seq)
-VALUES (:conversation, :release_id, :epoch, :from_seq, :to_seq, :newest, :mode, :wake, :human_seq, :spoken_seq)
+OPEN = sql("""
+INSERT INTO turn AS t
+  (conversation_id, release_id, epoch, from_seq, to_seq, newest_chatwoot_id, mode, wake, human_seq, spoken_seq)
+VALUES (:conversation, :release_id, :epoch, :from_seq, :to_seq, (
+  SELECT coalesce(max(chatwoot_id) FILTER (WHERE seq > :from_seq AND seq <= :to_seq), max(chatwoot_id), 0)
+  FROM message WHERE conversation_id = :conversation AND seq IS NOT NULL
+), :mode, :wake, :human_seq, :spoken_seq)
 ON CONFLICT (conversation_id) WHERE finished_at IS NULL DO UPDATE
 SET release_id = excluded.release_id, epoch = excluded.epoch, from_seq = excluded.from_seq, to_seq = excluded.to_seq,
   newest_chatwoot_id = excluded.newest_chatwoot_id, mode = excluded.mode, wake = excluded.wake, human_seq = excluded.human_seq,
   spoken_seq = excluded.spoken_seq, started_at = now()
-RETURNING id
-""")
-
-NEWEST_INPUT = text("""
-SELECT coalesce(max(chatwoot_id) FILTER (WHERE seq > :from_seq AND seq <= :to_seq), max(chatwoot_id), 0)
-FROM message WHERE conversation_id = :conversation AND seq IS NOT NULL
+RETURNING id, newest_chatwoot_id, EXISTS (
+  SELECT FROM turn o
+  WHERE o.conversation_id = t.conversation_id AND o.id <> t.id AND o.newest_chatwoot_id >= t.newest_chatwoot_id
+) AS is_late
 """)
 
 # Nothing of it can have reached Chatwoot, and it was frozen in another mode or for a message that is stale by now.
-OUTLIVED = text("""
+OUTLIVED = sql("""
 SELECT NOT EXISTS (SELECT FROM part WHERE turn_id = t.id AND (attempts > 0 OR state NOT IN ('frozen', 'dropped')))
   AND NOT EXISTS (SELECT FROM action WHERE turn_id = t.id AND state NOT IN ('frozen', 'dropped'))
   AND (t.mode <> :mode OR t.mode = 'live' AND t.handoff_reason IS DISTINCT FROM 'stale' AND EXISTS (
@@ -91,19 +97,30 @@ FROM turn t WHERE id = :turn
 """)
 
 
-UNFREEZE = text("""
+UNFREEZE = sql("""
 WITH p AS (DELETE FROM part WHERE turn_id = :turn), a AS (DELETE FROM action WHERE turn_id = :turn)
 UPDATE turn SET state = 'answering', frozen_at = NULL, rule = NULL, handoff_reason = NULL WHERE id = :turn
 """)
 
 
-FENCE = text("SELECT 1 FROM conversation WHERE id = :id AND (epoch = :epoch OR NOT :fenced) FOR UPDATE")
+FENCE = sql("SELECT 1 FROM conversation WHERE id = :id AND (epoch = :epoch OR NOT :fenced) FOR UPDATE")
 
 
 def fence(connection: Connection, lease: Lease) -> None:
     """Locks the conversation's row for this transaction. Raises LostLease where another worker has claimed it since."""
+    with fenced(connection, lease):
+        pass
+
+
+@contextmanager
+def fenced(connection: Connection, lease: Lease) -> Iterator[None]:
+    """The same, and the statements inside go to the database with it in one round trip: their rows can be read after the
+    block, whose end raises LostLease (the transaction is then rolled back) where the lease was lost."""
     values = {"id": lease.conversation_id, "epoch": lease.epoch, "fenced": is_protected("epoch")}
-    if connection.execute(FENCE, values).first() is None:
+    with together(connection):
+        held = run(connection, FENCE, values)
+        yield
+    if held.fetchone() is None:
         raise LostLease(f"conversation {lease.conversation_id} at epoch {lease.epoch}")
 
 
@@ -115,45 +132,42 @@ def open_turn(connection: Connection, lease: Lease, settings: Settings) -> OpenT
         "mode": settings.mode,
         "fenced": is_protected("epoch"),
     }
-    row = connection.execute(LOAD, values).mappings().first()
+    with together(connection):
+        loaded, unfinished = run(connection, LOAD, values), run(connection, UNFINISHED, values)
+    row, left = loaded.fetchone(), unfinished.fetchone()
     if row is None:
         raise LostLease(f"conversation {lease.conversation_id} at epoch {lease.epoch}")
     mode = "mute" if row["muted_reason"] else "paused" if row["is_paused"] else row["mode"]
-    left = connection.execute(UNFINISHED, values).mappings().first()
+    if row["chatwoot_id"] >= CANARY_IDS:
+        mode = "canary"
     if left is not None and left["state"] == "frozen":
         outlived = {"turn": left["id"], "mode": mode, "fresh_s": settings.fresh_s}
-        if not connection.execute(OUTLIVED, outlived).scalar():
+        if not fetch_value(connection, OUTLIVED, outlived):
             return _resume(lease, row, left, mode)
-        connection.execute(UNFREEZE, outlived)
+        run(connection, UNFREEZE, outlived)
     wake = lease.wake_reason if left is None else left["wake"]
     is_wake = wake is not None
     span = {"from_seq": row["answered_seq"], "to_seq": row["answered_seq"] if is_wake else row["in_seq"]}
-    newest = connection.execute(NEWEST_INPUT, values | span).scalar_one()
-    turn = OpenTurn(
-        id=0,
-        lease=lease,
-        row=row,
+    facts = {
         **span,
-        newest_chatwoot_id=newest,
-        mode=mode,
-        release_id=row["live_release_id"],
-        wake=wake,
-        human_seq=row["human_seq"],
-        spoken_seq=row["spoken_seq"],
-    )
-    names = ("release_id", "from_seq", "to_seq", "mode", "wake", "human_seq", "spoken_seq")
-    values |= {n: getattr(turn, n) for n in names} | {"newest": newest}
-    return replace(turn, id=connection.execute(OPEN, values).scalar_one())
+        "mode": mode,
+        "release_id": row["live_release_id"],
+        "wake": wake,
+        "human_seq": row["human_seq"],
+        "spoken_seq": row["spoken_seq"],
+    }
+    opened = run(connection, OPEN, values | facts).fetchone() or {}
+    return OpenTurn(lease=lease, row=row, **facts, **opened)
 
 
-def _resume(lease: Lease, row: RowMapping, left: RowMapping, mode: str) -> OpenTurn:
+def _resume(lease: Lease, row: Row, left: Row, mode: str) -> OpenTurn:
     """A frozen turn goes on as it was, whatever it was claimed for; only another installation's bot stops it."""
     names = [n for n in OpenTurn.__dataclass_fields__ if n in left and n not in {"id", "lease", "row", "mode"}]
     mode = "mute" if mode == "mute" else left["mode"]
     return OpenTurn(id=left["id"], lease=lease, row=row, is_frozen=True, mode=mode, **{n: left[n] for n in names})
 
 
-MESSAGES = text(f"""
+MESSAGES = sql(f"""
 SELECT * FROM (
   SELECT seq, chatwoot_id, text, kind, attachments, is_unsupported, sent_at, arrived_at, ignore_rule FROM message
   WHERE conversation_id = :conversation AND seq > :from_seq AND seq <= :to_seq AND ignore_rule IS NULL
@@ -161,7 +175,7 @@ SELECT * FROM (
 ORDER BY chatwoot_id, seq
 """)
 
-COUNTS = text(f"""
+COUNTS = sql(f"""
 SELECT (SELECT min(coalesce(sent_at, arrived_at)) FROM message
         WHERE conversation_id = :conversation AND seq > :from_seq AND seq <= :to_seq AND ignore_rule IS NULL) AS oldest_at,
        (SELECT ignore_rule FROM message
@@ -173,7 +187,7 @@ SELECT (SELECT min(coalesce(sent_at, arrived_at)) FROM message
         AND finished_at > now() - interval '1 minute') AS is_unreadable_known
 """)
 
-HISTORY = text(f"""
+HISTORY = sql(f"""
 SELECT who, text FROM (
   (SELECT chatwoot_id, CASE author WHEN 'customer' THEN 'customer' ELSE 'agent' END AS who, text FROM message
    WHERE conversation_id = :conversation AND (seq IS NULL AND author = 'agent' OR seq <= :from_seq) AND text <> ''
@@ -204,15 +218,17 @@ def _span(turn: OpenTurn) -> dict[str, int]:
 
 
 def read_facts(connection: Connection, turn: OpenTurn) -> Facts:
-    return Facts(**connection.execute(COUNTS, _span(turn)).mappings().one())
+    return Facts(**(run(connection, COUNTS, _span(turn)).fetchone() or {}))
 
 
 def assemble(connection: Connection, turn: OpenTurn) -> Assembled:
     """The turn's frozen input, and by what its language was decided."""
     values = _span(turn)
-    messages = tuple(_read_message(r) for r in connection.execute(MESSAGES, values))
-    facts = read_facts(connection, turn)
-    history = tuple(HistoryLine(r.who, r.text) for r in connection.execute(HISTORY, values))
+    with together(connection):
+        asked = [run(connection, statement, values) for statement in (MESSAGES, COUNTS, HISTORY)]
+    messages = tuple(_read_message(row) for row in asked[0])
+    facts = Facts(**(asked[1].fetchone() or {}))
+    history = tuple(HistoryLine(row["who"], row["text"]) for row in asked[2])
     content = load_content(connection, turn.release_id)
     row, persona = turn.row, content.persona
     allowed = persona.languages if persona else ("es", "en")
@@ -232,21 +248,21 @@ def assemble(connection: Connection, turn: OpenTurn) -> Assembled:
             conversation_id=turn.lease.conversation_id,
             answered_seq=turn.from_seq,
             is_first=not any(line.who == "assistant" for line in history),
-            llm_allowed=turn.lease.crashes < queue.HAND_OFF_CRASHES,
+            llm_allowed=turn.lease.crashes < queue.HAND_OFF_CRASHES and turn.mode != "canary",
         ),
         facts,
         by,
     )
 
 
-def _read_message(row: Any) -> CustomerMessage:
-    attachments = tuple(Attachment(**a) for a in row.attachments)
+def _read_message(row: Row) -> CustomerMessage:
+    attachments = tuple(Attachment(**a) for a in row["attachments"])
     spoken = "\n".join(a.transcript for a in attachments if a.transcript)
     return CustomerMessage(
-        seq=row.seq,
-        chatwoot_id=row.chatwoot_id,
-        text="\n".join(t for t in (row.text, spoken) if t.strip()),
-        kind=row.kind,
+        seq=row["seq"],
+        chatwoot_id=row["chatwoot_id"],
+        text="\n".join(t for t in (row["text"], spoken) if t.strip()),
+        kind=row["kind"],
         attachments=attachments,
-        is_unsupported=row.is_unsupported,
+        is_unsupported=row["is_unsupported"],
     )

@@ -1,6 +1,6 @@
 """The OpenAI protocol (chat completions) on any server that speaks it. The only module that imports `openai`.
 
-One request is one HTTP call: nothing is tried again here. Only llm.py calls this.
+One request is one HTTP call: nothing is tried again here. Only llm.py asks models anything; the doctor asks whether they exist.
 """
 
 from __future__ import annotations
@@ -78,15 +78,28 @@ def complete(
     https://platform.openai.com/docs/api-reference/chat/create
     """
     with map_errors(), deadline(timeout_s):
+        import httpx2  # noqa: PLC0415
+
         client = _get_client(endpoint.base_url, endpoint.api_key.get_secret_value())
-        raw = client.chat.completions.with_raw_response.create(
-            model=endpoint.model,
-            messages=messages,  # type: ignore[arg-type]  # plain dictionaries are what is sent
-            response_format=_format(schema),
-            timeout=_timeout(timeout_s),
+        body = {
+            "model": endpoint.model,
+            "messages": messages,
+            "response_format": _format(schema),
             **_limits(endpoint, max_output_tokens),
-        )
-        return _read(raw.http_response.content)
+        }
+        # not chat.completions.create(): it looks through all that is sent for what it might turn into JSON, for milliseconds
+        answer = client.post("/chat/completions", cast_to=httpx2.Response, body=body, options={"timeout": _timeout(timeout_s)})
+        return _read(answer.content)
+
+
+def check_model(endpoint: ModelEndpoint, timeout_s: float) -> None:
+    """Whether the key may use the model; costs nothing. Raises LLMError, with status 404 where there is no such model.
+
+    https://platform.openai.com/docs/api-reference/models/retrieve
+    """
+    with map_errors(), deadline(timeout_s):
+        client = _get_client(endpoint.base_url, endpoint.api_key.get_secret_value())
+        client.models.with_raw_response.retrieve(endpoint.model, timeout=_timeout(timeout_s))
 
 
 def limit_output(model: str, max_output_tokens: int) -> int:

@@ -57,6 +57,7 @@ LEAST_PHRASINGS = 3
 WITHOUT_ESSENTIAL = 0.7
 CANDIDATES = 5
 INDEXES_KEPT = 2
+RARITIES_KEPT = 20_000
 # of what speaks against an entry, what does so even when the next message asks for it
 CONTRADICTIONS = frozenset({"number", "other_object", "other_wanted", "negation"})
 
@@ -136,7 +137,7 @@ class Asked:
 
 
 class FaqIndex:
-    """All phrasings of a release's entries in both languages, ready to be asked. Never changes once it is built."""
+    """All phrasings of a release's entries in both languages, ready to be asked. Once built it only remembers."""
 
     def __init__(self, entries: tuple[FaqEntry, ...]) -> None:
         self.entries = entries
@@ -168,6 +169,7 @@ class FaqIndex:
         self.told = [ever | _collect_told(entry) for ever, entry in zip(self.ever, entries, strict=True)]
         self.roots = [_collect_roots(entry) for entry in entries]
         self.essentials = _find_essentials(phrasings)
+        self._rarities: dict[str, float] = {}
 
     def match(self, question: str, language: Language, inbox: int | None = None) -> Match:
         """The entry that a question means. inbox: Chatwoot's id; entries limited to other inboxes aren't candidates."""
@@ -287,8 +289,13 @@ class FaqIndex:
 
     def _weigh_rarity(self, word: str) -> float:
         """1 for a word of no entry, less the more entries have it, never under 1 - RARITY."""
-        having = sum(roots.has(word) for roots in self.asked_roots)
-        return 1 - RARITY * math.log(1 + having) / math.log(2 + len(self.asked_roots))
+        if word not in self._rarities:
+            having = sum(roots.has(word) for roots in self.asked_roots)
+            rarity = 1 - RARITY * math.log(1 + having) / math.log(2 + len(self.asked_roots))
+            if len(self._rarities) >= RARITIES_KEPT:
+                self._rarities.clear()
+            self._rarities[word] = rarity
+        return self._rarities[word]
 
 
 def read_words(question: str, correct: Callable[[str], str] = str) -> Asked:

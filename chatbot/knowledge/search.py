@@ -8,12 +8,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from chatbot.content import Content, FaqEntry
+from chatbot.db import Row, run, sql
 from chatbot.reply import Language, TurnInput
 from chatbot.text import FUNCTION_WORDS, split_words, stem_words
 
@@ -26,25 +26,25 @@ FEW_STEMS = 3
 FOREIGN = 0.5
 RANK_WEIGHT = 0.5
 
-SEARCH = text("""
-WITH found AS MATERIALIZED (
-    SELECT c.id, c.lexemes, c.language, ts_rank(c.lexemes, to_tsquery('simple', :query), 1) AS rank
+SEARCH = sql("""
+WITH stem AS MATERIALIZED (
+    SELECT stem, cast('''' || stem || '''' AS tsquery) AS query FROM unnest(cast(:stems AS text[])) AS s (stem)
+), found AS MATERIALIZED (
+    SELECT c.id, c.language, ts_rank(c.lexemes, cast(:query AS tsquery), 1) AS rank,
+           ARRAY(SELECT stem FROM stem WHERE c.lexemes @@ stem.query) AS has
       FROM chunk c
       JOIN release_revision rr ON rr.revision_id = c.revision_id AND rr.release_id = :release_id
-     WHERE c.lexemes @@ to_tsquery('simple', :query)
+     WHERE c.lexemes @@ cast(:query AS tsquery)
 ), best AS (
-    SELECT id, rank FROM found ORDER BY rank * CASE WHEN language = :language THEN 1 ELSE :foreign END DESC, id LIMIT :limit
-), stem AS (
-    SELECT s.stem, (SELECT count(*) FROM found f WHERE f.lexemes @@ to_tsquery('simple', '''' || s.stem || '''')) AS chunks
-      FROM unnest(cast(:stems AS text[])) AS s (stem)
+    SELECT * FROM found ORDER BY rank * CASE WHEN language = :language THEN 1 ELSE :foreign END DESC, id LIMIT :limit
 ), size AS (
     SELECT count(*) AS chunks
       FROM chunk c JOIN release_revision rr ON rr.revision_id = c.revision_id AND rr.release_id = :release_id
 )
 SELECT c.id AS chunk_id, c.revision_id, e.key AS entry_key, r.body ->> 'title' AS title, c.heading, c.text,
-       r.body ->> 'url' AS url, c.language, best.rank,
-       ARRAY(SELECT stem FROM stem WHERE c.lexemes @@ to_tsquery('simple', '''' || stem || '''')) AS has,
-       (SELECT jsonb_object_agg(stem, chunks) FROM stem) AS frequencies, (SELECT chunks FROM size) AS size
+       r.body ->> 'url' AS url, c.language, best.rank, best.has, (SELECT chunks FROM size) AS size,
+       (SELECT jsonb_object_agg(stem, chunks) FROM (
+         SELECT stem, count(*) AS chunks FROM found, unnest(has) AS stem GROUP BY stem) f) AS frequencies
   FROM best
   JOIN chunk c ON c.id = best.id
   JOIN revision r ON r.id = c.revision_id
@@ -91,7 +91,8 @@ def search(
     if release_id is None or not any(stems.values()):
         return []
     every = sorted({stem for of_language in stems.values() for stem in of_language})
-    found = connection.execute(
+    found = run(
+        connection,
         SEARCH,
         {
             "query": " | ".join(f"'{stem}'" for stem in every),
@@ -103,8 +104,13 @@ def search(
             "inbox": inbox,
         },
     )
-    passages = [_read(row._asdict(), stems, language) for row in found]
-    return sorted(passages, key=lambda p: (-p.score, p.chunk_id))[:limit]
+    rows = found.fetchall()
+    if not rows:
+        return []
+    weights = {its: weigh_stems(stems[its], rows[0]["frequencies"] or {}, rows[0]["size"]) for its in LANGUAGES}
+    measured = [(row, _measure(row, weights[row["language"]], language)) for row in rows]
+    measured.sort(key=lambda pair: (-pair[1]["score"], pair[0]["chunk_id"]))
+    return [_make_passage(row, numbers) for row, numbers in measured[:limit]]
 
 
 def search_faq(content: Content, question: str, language: Language, limit: int = 3, inbox: int | None = None) -> list[Passage]:
@@ -115,12 +121,13 @@ def search_faq(content: Content, question: str, language: Language, limit: int =
         return []
     having = [(entry, lang, _stem_faq(entry, lang)) for entry, lang in texts]
     frequencies = {stem: sum(stem in has for _, _, has in having) for of_language in stems.values() for stem in of_language}
-    passages = []
-    for entry, lang, has in having:
-        coverage, matched = measure_coverage(stems[lang], has, frequencies, len(having))
-        if matched:
-            passages.append(_make_faq_passage(entry, lang, coverage * _worth(lang, language), coverage, matched))
-    return sorted(passages, key=lambda p: (-p.score, p.entry_key))[:limit]
+    weights = {its: weigh_stems(stems[its], frequencies, len(having)) for its in LANGUAGES}
+    measured = [(entry, lang, *measure_coverage(weights[lang], has)) for entry, lang, has in having]
+    found = [
+        (entry, lang, cover * _worth(lang, language), cover, matched) for entry, lang, cover, matched in measured if matched
+    ]
+    found.sort(key=lambda one: (-round(one[2], 4), one[0].key))
+    return [_make_faq_passage(*one) for one in found[:limit]]
 
 
 def find_passages(connection: Connection, turn: TurnInput, *, with_history: bool, limit: int = 6) -> list[Passage]:
@@ -144,12 +151,15 @@ def stem_content(question: str) -> dict[Language, list[str]]:
     return {lang: list(dict.fromkeys(stem_words(" ".join(words), lang))) for lang in LANGUAGES}
 
 
-def measure_coverage(stems: Iterable[str], has: Iterable[str], frequencies: Mapping[str, int], size: int) -> tuple[float, int]:
-    """The share of the stems that is there, weighed by rarity among `size` texts, and how many that are."""
-    there = set(has)
-    weights = {stem: weigh(frequencies.get(stem, 0), size) for stem in stems}
+def weigh_stems(stems: Iterable[str], frequencies: Mapping[str, int], size: int) -> dict[str, float]:
+    """How telling each stem of a question is among `size` texts."""
+    return {stem: weigh(frequencies.get(stem, 0), size) for stem in stems}
+
+
+def measure_coverage(weights: Mapping[str, float], has: Iterable[str]) -> tuple[float, int]:
+    """The share of the stems that is there, weighed by rarity, and how many that are."""
+    matched = weights.keys() & has
     total = sum(weights.values())
-    matched = there & weights.keys()
     return (sum(weights[stem] for stem in matched) / total if total else 0.0), len(matched)
 
 
@@ -158,13 +168,15 @@ def weigh(frequency: int, size: int) -> float:
     return math.log(1 + (size - frequency + 0.5) / (frequency + 0.5))
 
 
-def _read(row: Mapping[str, Any], stems: Mapping[Language, list[str]], language: Language) -> Passage:
-    its: Language = row["language"]
-    coverage, matched = measure_coverage(stems[its], row["has"], row["frequencies"], row["size"])
-    score = (coverage + RANK_WEIGHT * row["rank"]) * _worth(its, language)
+def _measure(row: Row, weights: Mapping[str, float], language: Language) -> dict[str, Any]:
+    coverage, matched = measure_coverage(weights, row["has"])
+    score = (coverage + RANK_WEIGHT * row["rank"]) * _worth(row["language"], language)
+    return {"score": round(score, 4), "coverage": round(coverage, 4), "matched": matched}
+
+
+def _make_passage(row: Row, numbers: Mapping[str, Any]) -> Passage:
     fields = ("chunk_id", "revision_id", "entry_key", "heading", "text", "url", "language")
-    measured = {"score": round(score, 4), "coverage": round(coverage, 4), "matched": matched}
-    return Passage(title=row["title"] or "", **{name: row[name] for name in fields}, **measured)
+    return Passage(title=row["title"] or "", **{name: row[name] for name in fields}, **numbers)
 
 
 def _worth(its: Language, language: Language) -> float:
@@ -177,10 +189,17 @@ def _make_faq_passage(entry: FaqEntry, language: Language, score: float, coverag
     return replace(passage, score=round(score, 4), coverage=round(coverage, 4))
 
 
+_stems: dict[tuple[int, Language], tuple[FaqEntry, frozenset[str]]] = {}
+STEMS_KEPT = 5_000
+
+
 def _stem_faq(entry: FaqEntry, language: Language) -> frozenset[str]:
-    return _stem_text("\n".join((*entry.questions.get(language, ()), entry.answers[language])), language)
-
-
-@lru_cache(maxsize=5_000)
-def _stem_text(whole: str, language: Language) -> frozenset[str]:
-    return frozenset(stem_words(whole, language))
+    """The stems of an entry's text. Kept by the entry itself, which never changes: its texts would be long keys."""
+    kept = _stems.get((id(entry), language))
+    if kept is None or kept[0] is not entry:
+        whole = "\n".join((*entry.questions.get(language, ()), entry.answers[language]))
+        kept = entry, frozenset(stem_words(whole, language))
+        if len(_stems) >= STEMS_KEPT:
+            _stems.clear()
+        _stems[id(entry), language] = kept
+    return kept[1]

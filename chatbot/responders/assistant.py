@@ -16,6 +16,7 @@ import regex
 from pydantic import BaseModel, Field, model_validator
 
 from chatbot.content import Assistant
+from chatbot.db import statements
 from chatbot.knowledge.grounding import drop_unknown_links, find_links, find_promise, find_unknown_numbers, strip_images
 from chatbot.knowledge.search import Passage, find_passages
 from chatbot.llm import Means, ask
@@ -121,7 +122,7 @@ def respond(turn: TurnInput, look: Look, means: Means) -> Reply | None:
     if persona is None or obstacle:
         look.passed(obstacle or "no_persona")
         return None
-    with means.engine.connect() as connection:
+    with statements(means.engine) as connection:
         passages = find_passages(connection, turn, with_history=True)
     look.noted(passages=[[p.source, p.chunk_id, p.score, p.coverage] for p in passages])
     language = turn.language if turn.language in persona.languages else persona.default_language

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import regex
 
 from chatbot.content import FaqEntry
+from chatbot.db import statements
 from chatbot.knowledge.chunk import SENTENCE_END
 from chatbot.knowledge.grounding import strip_images
 from chatbot.knowledge.search import Passage, find_passages, stem_content
@@ -59,7 +60,7 @@ def respond(turn: TurnInput, look: Look, means: Means, failure: str = "") -> Rep
     if _is_greeting(turn.text):
         look.noted(greeting=True)
         return Reply((Part(get_text("say.greeting", turn.language)),), turn.language, "fallback")
-    with means.engine.connect() as connection:
+    with statements(means.engine) as connection:
         passages = find_passages(connection, turn, with_history=False)
     extract = pick_extract(turn, passages, look)
     if extract is not None:

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import Connection, insert, text
 
 from chatbot.content import Article, Content, FaqEntry, load_content, make_content, publish, remove_drafts, save_drafts
+from chatbot.db import run
 from chatbot.knowledge.search import SEARCH, Passage, find_passages, search, search_faq, stem_content
 from chatbot.models import Chunk, Entry, Release, Revision, release_revision
 from chatbot.reply import CustomerMessage, HistoryLine, InboxView, TurnInput
@@ -148,7 +149,7 @@ def test_a_large_release_is_searched_by_the_index(connection: Connection) -> Non
     connection.execute(text("SELECT gin_clean_pending_list('ix_chunk_lexemes')"))  # as autovacuum does
     connection.execute(text("ANALYZE chunk, release_revision, revision"))
     values = {"query": "'frase7' | 'otra999'", "stems": ["frase7", "otra999"], "release_id": release, "language": "es"}
-    explain = text(f"EXPLAIN {SEARCH.text}")
-    plan = "\n".join(connection.execute(explain, {**values, "foreign": 0.5, "limit": 40, "inbox": None}).scalars())
+    rows = run(connection, b"EXPLAIN " + SEARCH, {**values, "foreign": 0.5, "limit": 40, "inbox": None})
+    plan = "\n".join(row["QUERY PLAN"] for row in rows)
     assert "ix_chunk_lexemes" in plan, plan
     assert "jsonb_array_length" in plan
