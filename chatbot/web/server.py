@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import gc
+from typing import Any
+
 from chatbot.config import load_config_or_exit
+from chatbot.web import watchdog
 
 THREADS = 4
 
 _config = load_config_or_exit()
+# under systemd the socket is handed over (LISTEN_FDS), and this isn't used
 bind = f"[{_config.host}]:{_config.port}" if ":" in _config.host else f"{_config.host}:{_config.port}"
 workers = _config.web_concurrency
 threads = THREADS
@@ -25,3 +30,14 @@ loglevel = "warning"
 control_socket_disable = True
 # ProxyFix alone believes X-Forwarded-*, as far as TRUSTED_PROXIES says
 forwarded_allow_ips = ""
+
+
+def when_ready(_server: Any) -> None:
+    """gunicorn calls it before the first fork: what is loaded by then is never written to by the collector, and stays shared."""
+    gc.collect()
+    gc.freeze()
+
+
+def post_worker_init(worker: Any) -> None:
+    """gunicorn calls it in each web process. systemd hears READY from the arbiter, which gunicorn sees to itself."""
+    watchdog.start(worker.sockets[0].sock)

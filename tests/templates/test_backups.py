@@ -1,0 +1,32 @@
+"""The backup's unit, timer and restic's environment as the box would get them."""
+
+from __future__ import annotations
+
+import pytest
+from render import render
+
+from chatbot.backup.places import read_environment_file
+
+
+def test_the_unit_runs_without_rights_and_writes_only_its_folder(system: str) -> None:
+    lines = render("systemd/mostrador-backup.service.j2", os=system).splitlines()
+    assert "User=mostrador" in lines
+    assert "ReadWritePaths=/var/backups/mostrador" in lines
+    assert "ProtectSystem=strict" in lines
+    assert "SyslogIdentifier=mostrador" in lines
+    assert "ExecStart=/usr/bin/env venv/bin/python -m flask --app wsgi backup make" in lines
+    assert "PartOf=mostrador.target" in render("systemd/mostrador-backup.timer.j2", os=system)
+
+
+@pytest.mark.parametrize("value", ["plain", 'a "b" \\ $HOME `c`', "s3:https://s3.example.org/bucket", "=="])
+def test_restics_environment_comes_through_as_it_was_given(value: str) -> None:
+    text = render(
+        "ansible/roles/backups/templates/restic.env.j2",
+        mostrador_restic_repository="rest:https://backup.example.org/",
+        mostrador_restic_environment={"AWS_SECRET_ACCESS_KEY": value},
+        ansible_managed="Ansible managed",
+    )
+    assert read_environment_file(text) == {
+        "RESTIC_REPOSITORY": "rest:https://backup.example.org/",
+        "AWS_SECRET_ACCESS_KEY": value,
+    }
