@@ -10,6 +10,7 @@ import re
 import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn, TypeVar
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic.fields import FieldInfo
@@ -58,6 +59,20 @@ class FromEnvironment(BaseSettings):
         return init_settings, env_settings, FileSource(settings_cls), dotenv_settings
 
 
+def _check_url(value: str) -> str:
+    try:
+        parts = urlsplit(value)
+        is_whole = parts.netloc.count("@") < 2 and "@" not in parts.path and parts.port != 0
+    except ValueError:
+        is_whole = False
+    if not is_whole:
+        raise ValueError(
+            "can't be read. It must look like postgresql://user:password@host:5432/database,"
+            " with the password's special characters escaped (@ is %40, / is %2F, : is %3A, # is %23)"
+        )
+    return value
+
+
 Model = TypeVar("Model", bound=FromEnvironment)
 UNREADABLE = re.compile(r'for field "(\w+)"')
 CommaList = Annotated[tuple[str, ...], NoDecode]
@@ -80,6 +95,11 @@ class Config(FromEnvironment):
     web_concurrency: int = Field(default=2, ge=1, le=64)
     worker_threads: int = Field(default=16, ge=1, le=256)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    # on a box of the playbook: what root saw, what `check` remembers (the second where the disk is full), what was backed up
+    facts_dir: str = "/var/lib/mostrador-facts"
+    state_dir: str = "/var/lib/mostrador"
+    runtime_dir: str = "/run/mostrador-check"
+    backup_folder: str = "/var/backups/mostrador"
     mail_server: str = ""
     mail_port: int = Field(default=587, ge=1, le=65_535)
     mail_username: str = ""
@@ -99,7 +119,7 @@ class Config(FromEnvironment):
             raise ValueError(MISSING)
         for prefix in ("postgresql+psycopg://", "postgresql://", "postgres://"):
             if value.startswith(prefix):
-                return "postgresql+psycopg://" + value.removeprefix(prefix)
+                return _check_url("postgresql+psycopg://" + value.removeprefix(prefix))
         raise ValueError("must start with postgresql:// (PostgreSQL is the only database that works)")
 
     @model_validator(mode="after")
