@@ -1,0 +1,150 @@
+"""What base, hardening and redis write onto the box."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from render import render
+
+BASE = "ansible/roles/base/templates"
+HARDENING = "ansible/roles/hardening/templates"
+REDIS = "ansible/roles/redis/templates"
+WITH_KEY = {"hardening_key": {"rc": 0}, "hardening_login": {"stdout": "root"}}
+WITHOUT_KEY = {"hardening_key": {"rc": 1}, "hardening_login": {"stdout": "owner"}}
+
+
+def directives(text: str) -> dict[str, str]:
+    lines = [line for line in text.splitlines() if line and not line.startswith(("#", "["))]
+    return dict(re.split(r"[ =]+", line, maxsplit=1) for line in lines)
+
+
+def test_only_ssh_and_the_web_are_reachable(system: str) -> None:
+    text = render(f"{HARDENING}/nftables.conf.j2", os=system, hardening_ssh_ports=[22])
+    assert re.findall(r"^ *tcp dport \{ (.*) \} accept$", text, re.MULTILINE) == ["22, 80, 443"]
+    assert text.count("policy drop;") == 2
+    assert "ct state established,related accept" in text
+
+
+def test_a_moved_ssh_port_stays_reachable() -> None:
+    text = render(f"{HARDENING}/nftables.conf.j2", hardening_ssh_ports=[22, 2222])
+    assert "tcp dport { 22, 80, 443, 2222 } accept" in text
+
+
+def test_reloading_the_firewall_keeps_fail2bans_table() -> None:
+    text = render(f"{HARDENING}/nftables.conf.j2", hardening_ssh_ports=[22])
+    assert "flush ruleset" not in text
+    # declared before it is deleted: else the very first load would fail
+    assert (
+        text.index("table inet mostrador\n")
+        < text.index("delete table inet mostrador\n")
+        < text.index("table inet mostrador {")
+    )
+
+
+def test_keys_only_where_the_person_has_a_key(system: str) -> None:
+    found = directives(render(f"{HARDENING}/sshd.conf.j2", os=system, **WITH_KEY))
+    assert found["PasswordAuthentication"] == "no"
+    assert found["KbdInteractiveAuthentication"] == "no"
+    assert found["PermitRootLogin"] == "prohibit-password"
+
+
+def test_nobody_is_shut_out_who_has_only_a_password() -> None:
+    found = directives(render(f"{HARDENING}/sshd.conf.j2", **WITHOUT_KEY))
+    assert not {"PasswordAuthentication", "KbdInteractiveAuthentication", "PermitRootLogin"} & set(found)
+    assert found["PermitEmptyPasswords"] == "no"
+
+
+def test_wrong_logins_are_banned_by_what_the_journal_says(system: str) -> None:
+    found = directives(render(f"{HARDENING}/jail.conf.j2", os=system))
+    assert found["backend"] == "systemd"
+    assert found["enabled"] == "true"
+    assert found["mode"] == "aggressive"
+    assert found["bantime.increment"] == "true"
+
+
+def test_the_kernels_routing_is_left_to_others_on_a_shared_box() -> None:
+    alone = directives(render(f"{HARDENING}/sysctl.conf.j2"))
+    shared = directives(render(f"{HARDENING}/sysctl.conf.j2", mostrador_coexist=True))
+    assert alone["net.ipv4.conf.all.forwarding"] == "0"
+    assert "net.ipv4.conf.all.forwarding" not in shared
+    assert alone["fs.suid_dumpable"] == "0"
+
+
+def test_redis_listens_on_its_socket_only_and_evicts_no_limit(system: str) -> None:
+    found = directives(render(f"{REDIS}/mostrador.conf.j2", os=system))
+    assert found["port"] == "0"
+    assert found["unixsocket"] == "/run/redis/redis-server.sock"
+    assert found["unixsocketperm"] == "770"
+    assert found["maxmemory-policy"] == "noeviction"
+    assert found["maxmemory"] == "32mb"
+
+
+def test_anothers_redis_only_gets_a_socket() -> None:
+    found = directives(render(f"{REDIS}/mostrador.conf.j2", mostrador_coexist=True))
+    assert set(found) == {"unixsocket", "unixsocketperm"}
+
+
+def test_updates_reboot_in_the_window_that_was_asked_for(system: str) -> None:
+    text = render(f"{BASE}/apt.conf.j2", os=system, mostrador_reboot_time="03:15")
+    assert 'Unattended-Upgrade::Automatic-Reboot "true";' in text
+    assert 'Unattended-Upgrade::Automatic-Reboot-Time "03:15";' in text
+    assert 'Unattended-Upgrade::Remove-Unused-Kernel-Packages "true";' in text
+
+
+def test_the_journal_stays_and_is_capped() -> None:
+    found = directives(render(f"{BASE}/journald.conf.j2", base_journal_max="300M"))
+    assert found["Storage"] == "persistent"
+    assert found["SystemMaxUse"] == "300M"
+
+
+@pytest.fixture
+def command(tmp_path: Path) -> Any:
+    """command(user, number) -> what /usr/local/bin/mostrador would call for that user."""
+    sh = shutil.which("sh")
+    assert sh
+    for name in ("flask", "sudo", "systemd-run"):
+        place = tmp_path / "current/venv/bin" if name == "flask" else tmp_path / "bin"
+        place.mkdir(parents=True, exist_ok=True)
+        (place / name).write_text(f'#!{sh}\necho "{name} $*"\n')
+        (place / name).chmod(0o755)
+    script = tmp_path / "mostrador"
+    script.write_text(render(f"{BASE}/mostrador.j2", mostrador_root=str(tmp_path)))
+
+    def call(user: str, number: int) -> str:
+        fake = tmp_path / "bin/id"
+        fake.write_text(f'#!{sh}\n[ "$1" = -un ] && echo {user} || echo {number}\n')
+        fake.chmod(0o755)
+        path = f"{tmp_path}/bin:/usr/bin:/bin"
+        words = [sh, str(script), "content", "export", "a file"]
+        return subprocess.run(words, env={"PATH": path}, capture_output=True, text=True, check=True, timeout=20).stdout
+
+    return call
+
+
+def test_the_command_runs_as_the_products_user_with_its_settings(command: Any, tmp_path: Path) -> None:
+    called = command("root", 0)
+    assert called.startswith("systemd-run ")
+    assert "--uid=mostrador --gid=mostrador" in called
+    assert "EnvironmentFile=/etc/mostrador/mostrador.env" in called
+    assert called.endswith(f"-- {tmp_path}/current/venv/bin/flask --app {tmp_path}/current/wsgi.py content export a file\n")
+
+
+def test_the_command_asks_sudo_for_somebody_else(command: Any) -> None:
+    assert command("owner", 1000).startswith("sudo -- ")
+
+
+def test_the_command_needs_no_root_inside_the_products_own_units(command: Any) -> None:
+    assert command("mostrador", 995).startswith("flask --app ")
+
+
+def test_the_command_says_what_to_type_where_nothing_is_installed(tmp_path: Path) -> None:
+    script = tmp_path / "mostrador"
+    script.write_text(render(f"{BASE}/mostrador.j2", mostrador_root=str(tmp_path)))
+    done = subprocess.run(["sh", str(script), "doctor"], capture_output=True, text=True, check=False, timeout=20)
+    assert done.returncode == 2
+    assert "type: ansible-playbook" in done.stderr
