@@ -19,7 +19,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import InterfaceError, InternalError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from chatbot import queue
+from chatbot import queue, systemd_notify
 from chatbot.answer import answer
 from chatbot.config import Config
 from chatbot.crash_points import crash_point, is_protected
@@ -35,6 +35,7 @@ from chatbot.rivals import check_rivals
 log = structlog.get_logger()
 IDLE_S = 1.0
 LOCKED_S = 0.02
+GATHER_S = 0.01  # how long a full worker lets more of its threads come free: one claim for several conversations
 LOOP_PAUSE_S = 5.0
 SUSPECT_PATIENCE_S = 60.0
 DATABASE_AWAY = (OperationalError, InterfaceError, InternalError, PoolTimeout, psycopg.OperationalError, psycopg.InterfaceError)
@@ -73,6 +74,7 @@ class Worker:
                     self._finish()  # while our life lasts: nobody may take what is being ended
             except (psycopg.Error, SQLAlchemyError, ConfigError) as e:
                 log.warning("database_away", error=type(e).__name__)
+                systemd_notify.alive()  # waiting for the database is work: a restart wouldn't bring it back
                 self._stopping.wait(IDLE_S)
         self._finish()
 
@@ -111,6 +113,7 @@ class Worker:
             notice_restore(connection, is_start=not self._has_loops)  # also one that happened under a running worker
         life.execute("LISTEN mostrador")
         log.info("worker_ready", worker=self._number, threads=self._threads)
+        systemd_notify.ready()
         return life
 
     def _claim_until_stopped(self, life: psycopg.Connection[Any]) -> None:
@@ -129,6 +132,7 @@ class Worker:
             if is_protected("sweep"):
                 queue.sweep(connection)
             self._is_draining = queue.has_overdue_suspect(connection, SUSPECT_PATIENCE_S)
+            systemd_notify.alive()
 
     def _claim(self, settings: Any) -> bool:
         """True where more may be due than there was room for."""
@@ -158,7 +162,8 @@ class Worker:
             is_full = len(self._active) >= self._threads or runs_suspect or (self._is_draining and not is_idle)
         if is_full:
             self._room.clear()
-            self._room.wait(IDLE_S)
+            if self._room.wait(IDLE_S):
+                self._stopping.wait(GATHER_S)
             return
         due_s: float | None = None
         if not held:
@@ -223,6 +228,7 @@ class Worker:
 
     def _finish(self) -> None:
         """What is under way may end within the grace; the rest is put back."""
+        systemd_notify.stopping()
         deadline = time.monotonic() + self._settings().stop_grace_s
         renewed_at = time.monotonic()
         while self._active and time.monotonic() < deadline:
