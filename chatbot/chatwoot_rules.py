@@ -34,6 +34,9 @@ class Scope:
     inbox_ids: frozenset[int] = frozenset()
 
 
+# Conversations from here on are our own test messages (canary.py): Chatwoot's numbers have 32 bits.
+CANARY_IDS = 4 * 10**18
+
 COMMAND = regex.compile(r"(?i)^\s*/bot\s+(on|off)\s*$")
 
 

@@ -27,6 +27,7 @@ from chatbot.models import Instance, Setting
 from chatbot.reply import Language
 
 WEBHOOK_TOKEN = re.compile(r"[A-Za-z0-9_-]{24,200}")
+URL_SEPARATOR = re.compile(r"\s+|\s*,\s*(?=[A-Za-z][A-Za-z0-9+.-]*://)")
 Mode = Literal["live", "suggest", "watch", "off"]
 KNOWN_TEXT = b"mostrador"
 Seconds = Annotated[float, Field(gt=0, le=7 * 86_400)]
@@ -40,6 +41,7 @@ class Settings(BaseModel):
     openai_api_key: SecretStr = SecretStr("")
     openai_model: str = "gpt-4o-mini"
     openai_base_url: str = "https://api.openai.com/v1"
+    openai_limit_confirmed: bool = False
     model_chain: tuple[ModelEndpoint, ...] = ()
     llm_timeout_s: Seconds = 20
     llm_calls_per_message: int = Field(default=6, ge=1, le=50)
@@ -50,6 +52,9 @@ class Settings(BaseModel):
     chatwoot_inbox_id: Annotated[tuple[int, ...], NoDecode] = ()
     chatwoot_webhook_secret: Annotated[tuple[SecretStr, ...], NoDecode] = ()
     webhook_token: SecretStr = SecretStr("")
+    alert_urls: Annotated[tuple[SecretStr, ...], NoDecode] = ()
+    ping_url: SecretStr = SecretStr("")
+    releases_url: str = ""
     handoff_assignee_id: int | None = None
     handoff_team_id: int | None = None
     handoff_labels: Annotated[tuple[str, ...], NoDecode] = ()
@@ -85,6 +90,12 @@ class Settings(BaseModel):
             return (value,)
         return tuple(v.strip() for v in value.split(",") if v.strip()) if isinstance(value, str) else value
 
+    @field_validator("alert_urls", mode="before")
+    @classmethod
+    def _split_urls(cls, value: object) -> object:
+        """apprise's URLs have commas inside: they are separated by blanks, or by a comma before the next one."""
+        return tuple(v for v in URL_SEPARATOR.split(value) if v) if isinstance(value, str) else value
+
     @field_validator("openai_api_key", "chatwoot_access_token", "chatwoot_bot_token", "webhook_token")
     @classmethod
     def _check_token(cls, value: SecretStr, info: ValidationInfo) -> SecretStr:
@@ -95,7 +106,7 @@ class Settings(BaseModel):
             raise ValueError("must be 24 or more of the letters A-Z a-z 0-9 - _ ; make one with: openssl rand -hex 24")
         return value
 
-    @field_validator("chatwoot_url", "openai_base_url")
+    @field_validator("chatwoot_url", "openai_base_url", "releases_url")
     @classmethod
     def _strip_slash(cls, value: str) -> str:
         if value and not value.startswith(("http://", "https://")):
@@ -132,7 +143,16 @@ class EnvironmentSettings(Settings, FromEnvironment):  # type: ignore[misc]  # p
 
 
 SECRET_NAMES = frozenset(
-    {"openai_api_key", "chatwoot_access_token", "chatwoot_bot_token", "chatwoot_webhook_secret", "webhook_token", "model_chain"}
+    {
+        "openai_api_key",
+        "chatwoot_access_token",
+        "chatwoot_bot_token",
+        "chatwoot_webhook_secret",
+        "webhook_token",
+        "model_chain",
+        "alert_urls",
+        "ping_url",
+    }
 )
 
 

@@ -223,7 +223,7 @@ def wait_until_ready(facts: Facts, supervisor: subprocess.Popen[bytes]) -> bool:
     while time.monotonic() < end and supervisor.poll() is None:
         connection = http.client.HTTPConnection(find_own_host(facts.host), facts.port, timeout=2)
         try:
-            connection.request("GET", "/health/ready")
+            connection.request("GET", "/readyz")
             if connection.getresponse().status == 200:
                 return True
         except (OSError, http.client.HTTPException):

@@ -20,7 +20,10 @@ from chatbot.migrations import FOLDER
 # module -> the names of its commands
 COMMANDS = {
     "ask": ("ask",),
+    "backup": ("backup",),
+    "check": ("check",),
     "content": ("content",),
+    "doctor": ("doctor",),
     "pause": ("pause", "resume"),
     "prune": ("prune",),
     "settings": ("settings",),

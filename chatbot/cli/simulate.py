@@ -124,10 +124,10 @@ def simulate(texts: tuple[str, ...], url: str | None, timeout_s: float, as_json:
 def check_server(server: str) -> None:
     """Raises ConfigError where no server of ours answers."""
     try:
-        with urllib.request.urlopen(f"{server}/health/ready", timeout=10):  # noqa: S310  http, on purpose
+        with urllib.request.urlopen(f"{server}/readyz", timeout=10):  # noqa: S310  http, on purpose
             return
     except urllib.error.HTTPError as e:
-        raise ConfigError("server", f"{server} answers {e.code} to /health/ready; see its log") from None
+        raise ConfigError("server", f"{server} answers {e.code} to /readyz; see its log") from None
     except (OSError, ValueError) as e:
         raise ConfigError(
             "server", f"nothing answers at {server} ({getattr(e, 'reason', e)}). Start scripts/run first, or give --url."

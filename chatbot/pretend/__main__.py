@@ -13,6 +13,7 @@ from chatbot.pretend.chatwoot import PretendChatwoot
 
 def read_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m chatbot.pretend", description=__doc__)
+    parser.add_argument("--host", default="127.0.0.1", help="the address to listen on")
     parser.add_argument("--port", type=int, default=0, help="of the API (0: any free one)")
     parser.add_argument("--control-port", type=int, default=0, help="of the control API, which stays up while the API is down")
     parser.add_argument("--outgoing-url", default="", help="where the agent bot's webhooks go; none sends none")
@@ -32,6 +33,7 @@ def main() -> None:
     given = read_arguments()
     pretend = PretendChatwoot(
         given.outgoing_url,
+        host=given.host,
         port=given.port,
         control_port=given.control_port,
         version=given.version,

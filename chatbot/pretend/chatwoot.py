@@ -34,6 +34,7 @@ class PretendChatwoot(People):
         self,
         outgoing_url: str = "",
         *,
+        host: str = "127.0.0.1",
         port: int = 0,
         control_port: int = 0,
         version: str = "4.15.1",
@@ -60,8 +61,8 @@ class PretendChatwoot(People):
         world.inboxes[inbox_id] = self.inbox
         self._api = Api(self)
         self._control = Control(self)
-        self._server = HttpServer(self._handle, port)
-        self._control_server = HttpServer(self._control.handle, control_port)
+        self._server = HttpServer(self._handle, port, host)
+        self._control_server = HttpServer(self._control.handle, control_port, host)
 
     @property
     def url(self) -> str:

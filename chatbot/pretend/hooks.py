@@ -8,10 +8,12 @@ import hmac
 import itertools
 import json
 import socket
+import ssl
 import threading
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
@@ -58,12 +60,15 @@ def sign(secret: str, stamp: str, body: bytes) -> str:
 def post(url: str, body: bytes, headers: dict[str, str], timeout_s: float) -> int:
     """POSTs once over a new connection; the answer's status. Raises OSError where none comes."""
     parts = urlsplit(url)
-    host, port = parts.hostname or "127.0.0.1", parts.port or 80
-    lines = [f"POST {parts.path or '/'} HTTP/1.1", f"Host: {host}:{port}", f"Content-Length: {len(body)}", "Connection: close"]
+    is_secure = parts.scheme == "https"
+    host, port = parts.hostname or "127.0.0.1", parts.port or (443 if is_secure else 80)
+    lines = [f"POST {parts.path or '/'} HTTP/1.1", f"Host: {parts.netloc}", f"Content-Length: {len(body)}", "Connection: close"]
     head = "\r\n".join([*lines, *(f"{name}: {value}" for name, value in headers.items()), "", ""]).encode()
-    with socket.create_connection((host, port), timeout=timeout_s) as connection:
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        connection.settimeout(timeout_s)
+    with socket.create_connection((host, port), timeout=timeout_s) as plain, ExitStack() as stack:
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection = plain
+        if is_secure:
+            connection = stack.enter_context(ssl.create_default_context().wrap_socket(plain, server_hostname=host))
         connection.sendall(head + body)
         received = b""
         while b"\r\n" not in received:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from flask import Flask, abort, request
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
@@ -12,9 +14,9 @@ from chatbot.config import Config
 
 OPEN_ENDPOINTS = frozenset(
     {
+        "health.healthz",
         "health.installation",
-        "health.live",
-        "health.ready",
+        "health.readyz",
         "webhook.chatwoot",
         "webhook.chatwoot_token",
     }
@@ -55,7 +57,8 @@ def _trust_proxies(app: Flask, count: int) -> None:
 
 def _limit_addresses(app: Flask, redis_url: str) -> None:
     """Counts in Redis where there is one, in the process where there is none or it doesn't answer. Never fails a request."""
-    app.config["RATELIMIT_STORAGE_URI"] = redis_url or "memory://"
+    # redis-py's name for a socket's URL is unix://, the limiter's redis+unix://
+    app.config["RATELIMIT_STORAGE_URI"] = re.sub("^unix:", "redis+unix:", redis_url) or "memory://"
     app.config["RATELIMIT_SWALLOW_ERRORS"] = True
     if redis_url:
         app.config["RATELIMIT_IN_MEMORY_FALLBACK_ENABLED"] = True

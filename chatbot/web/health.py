@@ -1,4 +1,4 @@
-"""Whether this process lives, whether it can work, and which installation it is (another box asks that every minute)."""
+"""Whether the box does its work (for the world), what is missing (for the box itself), and which installation this is."""
 
 from __future__ import annotations
 
@@ -7,33 +7,43 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
+from chatbot.checks.database import count_workers
 from chatbot.db import db
 from chatbot.migrations import find_head, read_revision
 from chatbot.models import Instance
 
-bp = Blueprint("health", __name__, url_prefix="/health")
+bp = Blueprint("health", __name__)
+NO_WORKER = "no worker runs; type: systemctl restart mostrador-worker"
 
 
-@bp.get("/live")
-def live() -> ResponseReturnValue:
-    """The process answers. Doesn't touch the database, whose outage no restart of ours mends."""
-    return jsonify(status="ok")
+@bp.get("/healthz")
+def healthz() -> ResponseReturnValue:
+    """For outside monitors: 200 while messages are taken and answered. No details."""
+    is_well = not _find_missing(with_worker=True)
+    return jsonify(status="ok" if is_well else "unavailable"), 200 if is_well else 503
 
 
-@bp.get("/ready")
-def ready() -> ResponseReturnValue:
+@bp.get("/readyz")
+def readyz() -> ResponseReturnValue:
+    """Whether this web process can take messages, and why not. nginx answers it only on the box."""
+    why = _find_missing(with_worker=False)
+    return (jsonify(status="unavailable", why=why), 503) if why else jsonify(status="ok")
+
+
+def _find_missing(*, with_worker: bool) -> str:
+    """What is missing, and what to type; empty where all is there."""
     try:
         with db.engine.connect() as connection:
-            revision = read_revision(connection)
+            if read_revision(connection) != find_head():
+                return "the database isn't migrated; run: flask db upgrade"
+            return "" if not with_worker or count_workers(connection) else NO_WORKER
     except SQLAlchemyError:
-        return jsonify(status="unavailable", why="the database doesn't answer"), 503
-    if revision != find_head():
-        return jsonify(status="unavailable", why="the database isn't migrated; run: flask db upgrade"), 503
-    return jsonify(status="ok")
+        return "the database doesn't answer; type: systemctl restart postgresql"
 
 
-@bp.get("/installation")
+@bp.get("/health/installation")
 def installation() -> ResponseReturnValue:
+    """Another box asks that every minute."""
     try:
         with db.engine.connect() as connection:
             found = connection.scalar(select(Instance.installation_id))

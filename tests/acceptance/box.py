@@ -196,7 +196,7 @@ class Box:
         return not (self.faults / f"crash-{point}").exists()
 
     def is_ready(self) -> bool:
-        with suppress(OSError), urllib.request.urlopen(f"{self.url}/health/ready", timeout=2) as answer:
+        with suppress(OSError), urllib.request.urlopen(f"{self.url}/readyz", timeout=2) as answer:
             return bool(answer.status == 200)
         return False
 

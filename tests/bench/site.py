@@ -135,7 +135,7 @@ class Site:
 
     def start_web(self) -> None:
         self.spawn("web", "-m", "gunicorn", "-c", "python:chatbot.web.server", "wsgi:serve()")
-        self.wait(lambda: is_answering(self.port, "/health/ready"), "web is ready")
+        self.wait(lambda: is_answering(self.port, "/readyz"), "web is ready")
 
     def start_bare_web(self) -> None:
         words = ("-m", "gunicorn", "-c", "python:chatbot.web.server", "bench.bare_web:make_app()")

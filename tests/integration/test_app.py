@@ -20,6 +20,7 @@ from chatbot.config import Config
 from chatbot.db import db
 from chatbot.errors import ConfigError
 from chatbot.models import Instance, Setting
+from chatbot.queue import LIFE_CLASS
 from chatbot.web import OPEN_ENDPOINTS
 
 MakeApp = Callable[[Config], Flask]
@@ -39,9 +40,9 @@ HEAVY = (
 
 def test_exactly_these_endpoints_are_open() -> None:
     assert sorted(OPEN_ENDPOINTS) == [
+        "health.healthz",
         "health.installation",
-        "health.live",
-        "health.ready",
+        "health.readyz",
         "webhook.chatwoot",
         "webhook.chatwoot_token",
     ]
@@ -57,42 +58,51 @@ def test_every_other_endpoint_is_denied(app: Flask) -> None:
     assert client.get("/metrics").status_code == 404
 
 
-def test_health_says_alive_ready_and_which_installation(app: Flask) -> None:
+def test_health_says_ready_and_which_installation(app: Flask) -> None:
     client = app.test_client()
-    assert client.get("/health/live").json == {"status": "ok"}
-    assert client.get("/health/ready").json == {"status": "ok"}
+    assert client.get("/readyz").json == {"status": "ok"}
     with app.app_context(), db.engine.connect() as connection:
         expected = connection.scalar(text("SELECT installation_id FROM instance"))
     assert client.get("/health/installation").json == {"installation": str(expected)}
 
 
-def test_health_without_a_database_is_alive_but_not_ready(make_app: MakeApp) -> None:
+def test_the_world_is_told_that_all_is_well_only_while_a_worker_lives_and_no_details(app: Flask) -> None:
+    client = app.test_client()
+    assert (client.get("/healthz").status_code, client.get("/healthz").json) == (503, {"status": "unavailable"})
+    with app.app_context(), db.engine.connect() as life:
+        life.execute(text("SELECT pg_advisory_lock(:life, 1)"), {"life": LIFE_CLASS})
+        assert (client.get("/healthz").status_code, client.get("/healthz").json) == (200, {"status": "ok"})
+        life.execute(text("SELECT pg_advisory_unlock(:life, 1)"), {"life": LIFE_CLASS})
+
+
+def test_health_without_a_database_is_neither_well_nor_ready(make_app: MakeApp) -> None:
     client = make_app(make_config(nowhere())).test_client()
-    assert client.get("/health/live").status_code == 200
-    assert client.get("/health/ready").status_code == 503
+    assert client.get("/healthz").status_code == 503
+    assert client.get("/readyz").status_code == 503
+    assert "postgresql" in client.get("/readyz").text
     assert client.get("/health/installation").status_code == 503
 
 
 def test_health_before_the_migrations_names_the_command(app: Flask) -> None:
     with app.app_context(), db.engine.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = 'older'"))
-    answer = app.test_client().get("/health/ready")
+    answer = app.test_client().get("/readyz")
     assert answer.status_code == 503
     assert "flask db upgrade" in answer.text
 
 
 def test_answers_carry_strict_headers_and_a_request_id(app: Flask) -> None:
-    headers = app.test_client().get("/health/live", headers={"X-Request-ID": "from-the-proxy"}).headers
+    headers = app.test_client().get("/readyz", headers={"X-Request-ID": "from-the-proxy"}).headers
     assert headers["Content-Security-Policy"].startswith("default-src 'none'")
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["X-Request-ID"] == "from-the-proxy"
-    assert len(app.test_client().get("/health/live", headers={"X-Request-ID": "a b"}).headers["X-Request-ID"]) == 32
+    assert len(app.test_client().get("/readyz", headers={"X-Request-ID": "a b"}).headers["X-Request-ID"]) == 32
 
 
 def test_no_redirect_to_https_in_production(make_database: Callable[[], str], make_app: MakeApp) -> None:
     """Chatwoot counts a redirect as failure and takes the conversation from the bot."""
     app = make_app(make_config(make_database()).model_copy(update={"environment": "production"}))
-    assert app.test_client().get("/health/live").status_code == 200
+    assert app.test_client().get("/readyz").status_code == 200
 
 
 def test_boot_accepts_a_migrated_database_and_keeps_accepting_it(app: Flask) -> None:
@@ -130,7 +140,7 @@ def test_boot_with_another_secret_key_is_refused_and_with_a_fallback_accepted(
 def test_limits_survive_a_redis_that_is_gone(make_database: Callable[[], str], make_app: MakeApp) -> None:
     app = make_app(make_config(make_database(), redis_url=f"redis://127.0.0.1:{find_free_port()}/0"))
     boot(app)
-    assert app.test_client().get("/health/live").status_code == 200
+    assert app.test_client().get("/readyz").status_code == 200
 
 
 def test_the_pool_fits_the_threads_that_use_it(database_url: str) -> None:
@@ -292,7 +302,7 @@ def test_a_pool_survives_a_database_that_came_back(make_database: Callable[[], s
     url = make_database()
     app = make_app(make_config(url))
     client = app.test_client()
-    assert client.get("/health/ready").status_code == 200
+    assert client.get("/readyz").status_code == 200
     with create_engine(url, poolclass=NullPool).connect() as other:
         other.execute(
             text(
@@ -301,7 +311,7 @@ def test_a_pool_survives_a_database_that_came_back(make_database: Callable[[], s
             )
         )
     # the first use notices it and renews the whole pool; a webhook is tried once more by intake itself
-    assert [client.get("/health/ready").status_code for _ in range(2)] == [503, 200]
+    assert [client.get("/readyz").status_code for _ in range(2)] == [503, 200]
 
 
 def nowhere() -> str:

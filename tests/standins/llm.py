@@ -7,7 +7,7 @@
         ... llm.url, llm.requests
 
 From another process: POST /_plan with the same fields as JSON, POST /_reset, GET /_requests.
-Alone: python -m tests.standins.llm --port 9100 --delay 0.3
+Alone: python -m tests.standins.llm --port 9100 --delay 0.3 (--host for another address than loopback)
 """
 
 from __future__ import annotations
@@ -53,17 +53,17 @@ class Plan:
 class LlmStandIn:
     """Serves from creation until close(). Give `port` to listen on a fixed one."""
 
-    def __init__(self, port: int = 0, delay_s: float = 0.0, keep_requests: bool = True) -> None:
+    def __init__(self, port: int = 0, delay_s: float = 0.0, keep_requests: bool = True, host: str = "127.0.0.1") -> None:
         self._lock = threading.Lock()
         self._plans: list[Plan] = [Plan(delay_s=delay_s)]
         self._default = Plan(delay_s=delay_s)
         self._requests: list[dict[str, Any]] = []
         self._keep = keep_requests
         self.closing = threading.Event()
-        self._server = _Server(("127.0.0.1", port), _Connection)
+        self._server = _Server((host, port), _Connection)
         self._server.stand_in = self
         self.port: int = self._server.server_address[1]
-        self.url = f"http://127.0.0.1:{self.port}/v1"
+        self.url = f"http://{host}:{self.port}/v1"
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
 
     def __enter__(self) -> LlmStandIn:
@@ -150,6 +150,8 @@ class _Connection(socketserver.StreamRequestHandler):
             body = json.loads(content)
             key = headers.get("authorization", "").removeprefix("Bearer ")
             return self._answer(body, stand_in.take({**body, "_key": key, "_at": time.time()}))
+        if "/models/" in path:
+            return self._show_model(path.rsplit("/", 1)[1])
         if path == "/_plan":
             stand_in.plan(**{k: v for k, v in json.loads(content).items() if k in {f.name for f in fields(Plan)}})
         elif path == "/_reset":
@@ -157,6 +159,13 @@ class _Connection(socketserver.StreamRequestHandler):
         elif path != "/_requests":
             return self._send(404, {"error": {"message": "no such path"}})
         return self._send(200, stand_in.requests if method == "GET" else {"ok": True})
+
+    def _show_model(self, model: str) -> bool:
+        """Plans of mode "status" count here too: 401 for a bad key, 404 for no such model."""
+        plan = self.server.stand_in.take({"model": model, "messages": [], "_at": time.time()})
+        if plan.mode == "status":
+            return self._send(plan.status, {"error": {"message": "planned fault", "code": plan.code or None}})
+        return self._send(200, {"id": model, "object": "model", "created": 1, "owned_by": "standin"})
 
     def _answer(self, body: dict[str, Any], plan: Plan) -> bool:
         if plan.delay_s and self.server.stand_in.closing.wait(plan.delay_s):
@@ -292,10 +301,11 @@ def _last_line(prompt: str) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=9100)
     parser.add_argument("--delay", type=float, default=0.0, metavar="SECONDS")
     arguments = parser.parse_args()
-    with LlmStandIn(arguments.port, arguments.delay, keep_requests=False) as llm:
+    with LlmStandIn(arguments.port, arguments.delay, keep_requests=False, host=arguments.host) as llm:
         print(llm.url, flush=True)  # noqa: T201
         threading.Event().wait()
 
