@@ -1,0 +1,234 @@
+"""8. What a stranger on the network sees of the box: three ports, one name, good TLS, and soon nothing at all."""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import json
+import resource
+import socket
+import ssl
+import subprocess
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pytest
+
+from appliance.box import Box, wait
+from appliance.machine import run
+from appliance.outside import DOMAIN
+
+OPEN = {22, 80, 443}
+PLANTED = (5432, 6379, 8000, 8080, 65000)
+HERE = Path(__file__).parent
+# what testssl.sh says of the test's authority rather than of the box
+OF_THE_AUTHORITY = {"cert_chain_of_trust", "cert_trust", "cert_revocation", "cert_crlDistributionPoints", "cert_ocspURL"}
+LISTENERS = f"""
+import socket, time
+for family, anywhere in ((socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::")):
+    for port in {PLANTED}:
+        for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+            s = socket.socket(family, kind)
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            try:
+                s.bind((anywhere, port))
+            except OSError:
+                continue
+            if kind == socket.SOCK_STREAM:
+                s.listen()
+            globals()[f"kept_{{family}}_{{port}}_{{kind}}"] = s
+time.sleep(600)
+"""
+
+
+@pytest.fixture
+def careless_owner(box: Box) -> Iterator[None]:
+    """Somebody starts servers that listen to the whole world."""
+    box.host.ssh("cat > /run/listeners.py && systemd-run --unit=careless python3 /run/listeners.py", stdin=LISTENERS)
+    wait(lambda: box.host.try_ssh("grep -q ':1F90 ' /proc/net/tcp").returncode == 0, 10, "they listen")
+    yield
+    box.host.ssh("systemctl stop careless")
+
+
+def find_open(address: str, ports: Iterable[int], at_once: int = 1500, timeout_s: float = 1.0) -> set[int]:
+    """Which of them take a connection."""
+
+    async def knock(port: int, gate: asyncio.Semaphore) -> int | None:
+        async with gate:
+            try:
+                _, writer = await asyncio.wait_for(asyncio.open_connection(address, port), timeout_s)
+            except (OSError, TimeoutError):
+                return None
+            writer.close()
+            return port
+
+    async def knock_everywhere() -> set[int]:
+        gate = asyncio.Semaphore(at_once)
+        return {port for port in await asyncio.gather(*(knock(p, gate) for p in ports)) if port is not None}
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, max(soft, at_once * 2)), hard))
+    return asyncio.run(knock_everywhere())
+
+
+def test_only_three_ports_are_reachable_whatever_listens(box: Box, careless_owner: None) -> None:
+    assert find_open(box.host.address, range(1, 65_536)) == OPEN
+
+
+def test_only_three_ports_are_reachable_over_ipv6(box: Box, careless_owner: None) -> None:
+    assert find_open(box.host.address_6, [*range(1, 1025), *PLANTED]) <= OPEN
+    assert 22 in find_open(box.host.address_6, [22])
+
+
+def test_no_datagram_arrives(box: Box, careless_owner: None) -> None:
+    counted = "awk '/^Udp:/ {n = $2} END {print n}' /proc/net/snmp"
+    before = int(box.host.ssh(counted))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        for port in PLANTED:
+            sender.sendto(b"anybody there?", (box.host.address, port))
+    assert int(box.host.ssh(f"sleep 0.5; {counted}")) - before < len(PLANTED)
+
+
+@pytest.mark.parametrize("name", ["unknown.example", "10.0.0.1", "localhost", f"www.{DOMAIN}"])
+def test_unknown_names_are_refused(box: Box, name: str) -> None:
+    with pytest.raises((OSError, http.client.HTTPException)):
+        box.request("/healthz", name=name, trust=trusting_nobody())
+    try:
+        status = box.request("/healthz", name=name, port=80).status
+    except (OSError, http.client.HTTPException):
+        status = 0
+    assert status in {0, 400, 403, 404, 421}
+
+
+def test_a_known_name_in_tls_opens_no_unknown_host_behind_it(box: Box) -> None:
+    try:
+        answer = box.request("/healthz", headers={"Host": "unknown.example"})
+    except (OSError, http.client.HTTPException):
+        return
+    assert answer.status in {400, 403, 404, 421}
+
+
+def trusting_nobody() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def test_plain_http_only_leads_to_https(box: Box) -> None:
+    answer = box.request("/healthz?a=1", port=80)
+    assert (answer.status, answer.headers["location"]) == (301, f"https://{DOMAIN}/healthz?a=1")
+    assert box.request("/webhooks/chatwoot", "POST", b"{}", port=80).status in {301, 308, 403}
+
+
+def test_browsers_are_told_to_stay_with_https(box: Box) -> None:
+    value = box.request("/healthz").headers["strict-transport-security"]
+    assert int(value.split("max-age=")[1].split(";")[0]) >= 15_552_000
+
+
+def test_http_2_is_offered(box: Box) -> None:
+    context = box.outside.trust()
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    with (
+        socket.create_connection((box.host.address, 443), timeout=5) as plain,
+        context.wrap_socket(plain, server_hostname=DOMAIN) as secure,
+    ):
+        assert secure.selected_alpn_protocol() == "h2"
+
+
+def test_what_is_missing_is_told_on_the_box_alone(box: Box) -> None:
+    assert box.request("/readyz").status in {403, 404}
+    asked = f"curl --silent --fail --connect-to {DOMAIN}:443:127.0.0.1:443 https://{DOMAIN}/readyz"
+    box.host.ssh("command -v curl >/dev/null || apt-get install -qq -y --no-install-recommends curl >/dev/null 2>&1")
+    assert json.loads(box.host.ssh(asked))["status"] == "ok"
+
+
+def test_a_body_that_is_too_long_is_refused_before_it_is_read(box: Box) -> None:
+    body = b"x" * 20_000_000
+    try:
+        status = box.request("/webhooks/chatwoot", "POST", body).status
+    except (OSError, http.client.HTTPException):
+        status = 413  # it hung up while we were still sending
+    assert status == 413
+    assert box.is_well()
+
+
+def test_testssl_finds_nothing_medium_or_worse(box: Box, tmp_path: Path) -> None:
+    found = tmp_path / "found.json"
+    run(
+        "testssl", "--quiet", "--color", "0", "--warnings", "off", "--severity", "MEDIUM", "--jsonfile", found,
+        "--add-ca", box.outside.authority, "--ip", box.host.address, f"{DOMAIN}:443", timeout_s=400, is_checked=False,
+    )  # fmt: skip
+    findings = json.loads(found.read_text())
+    bad = [f for f in findings if f["severity"] in {"MEDIUM", "HIGH", "CRITICAL", "FATAL"}]
+    assert [f for f in bad if f["id"].split(" ")[0] not in OF_THE_AUTHORITY] == []
+    assert not any(f["id"] == "scanProblem" for f in findings), "testssl.sh must have reached the box"
+
+
+def test_lynis_rates_it_80_or_more(box: Box) -> None:
+    """lynis.prf says what is skipped, and why."""
+    box.host.copy(HERE / "lynis.prf", "/root/lynis.prf")
+    box.host.ssh("apt-get install -qq -y --no-install-recommends lynis >/dev/null 2>&1", 300)
+    box.host.ssh("lynis audit system --profile /root/lynis.prf --quick --no-colors --quiet </dev/null; true", 300)
+    report = box.host.ssh("cat /var/log/lynis-report.dat; apt-get purge -qq -y lynis >/dev/null 2>&1; rm /root/lynis.prf")
+    index = next(int(line.split("=")[1]) for line in report.splitlines() if line.startswith("hardening_index="))
+    asked = "\n".join(line for line in report.splitlines() if line.startswith(("warning", "suggestion")))
+    assert index >= 80, f"{index}\n{asked}"
+
+
+def knock_at_ssh(box: Box, source: str, times: int, user: str = "admin") -> None:
+    """Wrong logins from an address of the outer machine."""
+    for _ in range(times):
+        words = [
+            "ssh", "-b", source, "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null",
+            "-o", "ConnectTimeout=2", "-o", "IdentityFile=/dev/null", f"{user}@{box.host.address}", "true",
+        ]  # fmt: skip
+        subprocess.run(words, capture_output=True, timeout=20, check=False)
+
+
+def reaches_ssh(box: Box, source: str) -> bool:
+    try:
+        with socket.create_connection((box.host.address, 22), timeout=2, source_address=(source, 0)) as caller:
+            return caller.recv(4) == b"SSH-"
+    except OSError:
+        return False
+
+
+def banned(box: Box) -> str:
+    return box.host.ssh("fail2ban-client get sshd banip")
+
+
+def test_a_dozen_wrong_ssh_logins_are_banned_also_after_a_reboot_and_nobody_else(box: Box) -> None:
+    stranger = box.outside.stranger
+    assert reaches_ssh(box, stranger)
+    knock_at_ssh(box, stranger, 12)
+    wait(lambda: stranger in banned(box), 30, "fail2ban bans the stranger")
+    assert not reaches_ssh(box, stranger)
+    assert reaches_ssh(box, box.outside.address), "only the stranger is banned"
+    box.host.reboot()
+    wait(lambda: stranger in banned(box), 30, "the ban is remembered")
+    assert not reaches_ssh(box, stranger)
+    assert box.host.ssh("echo in").strip() == "in"
+    box.host.ssh(f"fail2ban-client unban {stranger}")
+    wait(lambda: reaches_ssh(box, stranger), 20, "who was let in again gets in")
+    wait(box.is_well, 60, "it is well again")
+
+
+@pytest.mark.parametrize("way", ["PasswordAuthentication=yes", "KbdInteractiveAuthentication=yes"])
+def test_no_password_is_asked(box: Box, way: str) -> None:
+    words = [
+        "ssh",
+        *box.host.ssh_options(),
+        "-o",
+        "PubkeyAuthentication=no",
+        "-o",
+        way,
+        "-v",
+        f"root@{box.host.address}",
+        "true",
+    ]
+    told = subprocess.run(words, capture_output=True, text=True, timeout=20, check=False)
+    assert told.returncode != 0
+    assert "Permission denied (publickey)" in told.stderr
