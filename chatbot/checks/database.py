@@ -13,7 +13,7 @@ from chatbot.checks import Finding, Surroundings, fail, ok, warn
 from chatbot.config import Config
 from chatbot.db import Base
 from chatbot.errors import ConfigError
-from chatbot.migrations import find_head, read_revision
+from chatbot.migrations import find_head, is_behind, read_revision
 from chatbot.queue import LIFE_CLASS
 from chatbot.settings import check_secrets
 
@@ -49,7 +49,7 @@ def check_migrations(at: Surroundings) -> Finding:
     with at.engine.connect() as connection:
         revision = read_revision(connection)
     head = find_head()
-    return ok(head=head) if revision == head else fail("behind", at=revision or "-", head=head)
+    return fail("behind", at=revision or "-", head=head) if is_behind(revision) else ok(head=revision or head)
 
 
 INDEXES = text("""

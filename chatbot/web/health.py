@@ -9,7 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from chatbot.checks.database import count_workers
 from chatbot.db import db
-from chatbot.migrations import find_head, read_revision
+from chatbot.migrations import is_behind, read_revision
 from chatbot.models import Instance
 
 bp = Blueprint("health", __name__)
@@ -34,7 +34,7 @@ def _find_missing(*, with_worker: bool) -> str:
     """What is missing, and what to type; empty where all is there."""
     try:
         with db.engine.connect() as connection:
-            if read_revision(connection) != find_head():
+            if is_behind(read_revision(connection)):
                 return "the database isn't migrated; run: flask db upgrade"
             return "" if not with_worker or count_workers(connection) else NO_WORKER
     except SQLAlchemyError:

@@ -33,7 +33,7 @@ forwarded_allow_ips = ""
 
 
 def when_ready(_server: Any) -> None:
-    """gunicorn calls it before the first fork: what is loaded by then is never written to by the collector, and stays shared."""
+    """gunicorn calls it before the first fork: the collector won't write to what is loaded by then, so it stays shared."""
     gc.collect()
     gc.freeze()
 

@@ -21,9 +21,9 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.pool import NullPool
 
 import chatbot.models  # noqa: F401
-from chatbot import create_app
-from chatbot.db import Base
-from chatbot.migrations import FOLDER, find_head, read_revision
+from chatbot import boot, create_app
+from chatbot.db import Base, db
+from chatbot.migrations import FOLDER, find_head, is_behind, read_revision
 
 INDEXES = "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'"
 COLUMNS = """SELECT table_name, column_name, data_type, is_nullable, column_default, is_identity, generation_expression
@@ -81,6 +81,19 @@ def test_head_is_what_alembic_says_it_is(engine: Engine) -> None:
 def test_no_migration_at_all_reads_as_none(empty_database: str) -> None:
     with create_engine(empty_database, poolclass=NullPool).connect() as connection:
         assert read_revision(connection) is None
+
+
+def test_a_newer_releases_schema_does_not_stop_this_one(empty_database: str) -> None:
+    """Migrations only add, so going back to a release never touches the schema."""
+    assert (is_behind(None), is_behind(find_head()), is_behind("9999")) == (True, False, False)
+    migrate(empty_database)
+    with create_engine(empty_database, poolclass=NullPool).begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    app = create_app(make_config(empty_database), role="web")
+    boot(app)
+    with app.app_context():
+        assert app.test_client().get("/readyz").status_code == 200
+        db.engine.dispose()
 
 
 def test_every_foreign_key_has_an_index(connection: Connection) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from render import SYSTEMS
+
+from templates.render import SYSTEMS
 
 
 @pytest.fixture(params=SYSTEMS)

@@ -4,7 +4,7 @@
 
     text = render("nginx/mostrador.conf.j2", os="ubuntu-24.04", mostrador_domain="bot.example.org")
 
-`path` is counted from the repository's root. What a play would know is there: group_vars/all.yml, defaults/ and vars/ of
+`path` is counted from the repository's root. What a play would know is there: defaults/ and vars/ of
 every role, and the facts of a bare server with 1 CPU and 1 GB. Keywords win over all of it; what a task registers is given
 as one, and `facts={"memtotal_mb": 8192}` changes single facts. An undefined variable is an error, as in a play.
 """
@@ -85,7 +85,7 @@ def _loader() -> DataLoader:
 
 @cache
 def _defaults() -> dict[str, Any]:
-    files = [*ANSIBLE.glob("roles/*/defaults/main.yml"), ANSIBLE / "group_vars/all.yml", *ANSIBLE.glob("roles/*/vars/main.yml")]
+    files = [*ANSIBLE.glob("roles/*/defaults/main.yml"), *ANSIBLE.glob("roles/*/vars/main.yml")]
     known: dict[str, Any] = {}
     for file in files:
         known |= _loader().load_from_file(str(file), trusted_as_template=True) or {}

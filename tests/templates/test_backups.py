@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from render import render
 
 from chatbot.backup.places import read_environment_file
+from templates.render import render
 
 
 def test_the_unit_runs_without_rights_and_writes_only_its_folder(system: str) -> None:

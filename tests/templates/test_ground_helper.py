@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 from ansible.errors import AnsibleUndefinedVariable
-from render import evaluate
+
+from templates.render import evaluate
 
 
 def test_facts_differ_by_system() -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from render import render
+
+from templates.render import render
 
 BASE = "ansible/roles/base/templates"
 HARDENING = "ansible/roles/hardening/templates"

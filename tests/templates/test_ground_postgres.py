@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 import pytest
-from render import evaluate, render
+
+from templates.render import evaluate, render
 
 CONF = "ansible/roles/postgres/templates/mostrador.conf.j2"
 

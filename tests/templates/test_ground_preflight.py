@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 import yaml
-from render import ANSIBLE, evaluate
+
+from templates.render import ANSIBLE, evaluate
 
 PREFLIGHT = ANSIBLE / "roles/preflight"
 

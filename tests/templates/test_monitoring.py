@@ -9,7 +9,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from render import ROOT, evaluate, render
+
+from templates.render import ROOT, evaluate, render
 
 UNITS = ("mostrador-facts.service", "mostrador-facts.timer", "mostrador-check.service", "mostrador-check.timer")
 

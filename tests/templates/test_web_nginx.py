@@ -8,7 +8,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from render import render
+
+from templates.render import render
 
 SITE = "nginx/mostrador.conf.j2"
 

@@ -11,7 +11,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from render import evaluate, render
+
+from templates.render import evaluate, render
 
 DIRECTORY = "https://acme.example/dir"
 CERTBOT = """#!/bin/sh

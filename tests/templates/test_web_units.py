@@ -8,7 +8,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from render import ROOT, evaluate, render
+
+from templates.render import ROOT, evaluate, render
 
 OURS = ["mostrador-web.service", "mostrador-worker.service", "mostrador-prune.service", "mostrador-renew.service"]
 LIVING = ["mostrador-web.service", "mostrador-worker.service"]
