@@ -17,7 +17,7 @@ from chatbot import intake, queue
 from chatbot.chatwoot_events import read_event
 from chatbot.chatwoot_rules import read_meaning
 from chatbot.settings import Settings
-from chatbot.turn import fence
+from chatbot.turn import fenced
 
 FAQ = "¿Hacéis envíos a Canarias?"
 ANSWER = "Sí, enviamos a Canarias en 5 días."
@@ -249,9 +249,8 @@ def test_settle_sees_the_message_whose_intake_it_waited_for(make_database: Calla
             intake.store(raw, event, read_meaning(event, intake.make_scope(settings)), settings)
 
             def settle() -> None:
-                with engine.begin() as c:
-                    fence(c, lease)
-                    assert queue.settle(c, lease, 1, settings)
+                with engine.begin() as c, fenced(c, lease):
+                    queue.settle(c, lease, 1, settings)
 
             waiting = pool.submit(settle)
             time.sleep(0.7)

@@ -1,7 +1,11 @@
-"""One installed box for most of the tests, in an order in which the later ones may break more."""
+"""One installed box for most of the tests, in an order in which the later ones may break more.
+
+While writing tests: `python -m appliance up NAME` and APPLIANCE_HOST=NAME scripts/test --appliance ... use and keep that one.
+"""
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +18,7 @@ from appliance.machine import must_run, refusal
 from appliance.outside import Outside
 from appliance.playbook import Played, built_release
 
+KEPT = os.environ.get("APPLIANCE_HOST", "")
 HERE = Path(__file__).parent
 ORDER = (
     "test_machine", "test_install", "test_rerun", "test_memory", "test_outside", "test_doctor", "test_renewal", "test_kills",
@@ -43,6 +48,9 @@ def machine() -> None:
 
 @pytest.fixture(scope="session")
 def outside(machine: None) -> Iterator[Outside]:
+    if KEPT:
+        yield Outside.find(KEPT)
+        return
     with Outside("tests") as outside:
         yield outside
 
@@ -56,6 +64,9 @@ def release(machine: None) -> Path:
 @pytest.fixture(scope="session")
 def fresh_box(outside: Outside, release: Path) -> Iterator[Box]:
     """A bare host to which the domain leads, with nothing played yet."""
+    if KEPT:
+        yield Box(Host.find(KEPT), outside, release)
+        return
     with Host("tests", dns=outside.address) as host:
         outside.point(host.address)
         outside.befriend(host)
