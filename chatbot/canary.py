@@ -21,6 +21,7 @@ from chatbot.clients.probes import Answer, ask_loopback
 PATH = "/webhooks/chatwoot"
 PATIENCE_S = 20.0
 POLL_S = 0.25
+LEFT_MS = 600_000  # one that is so old was left by a crash; numbers are times
 HEADERS = {"Content-Type": "application/json"}
 Post = Callable[[str, bytes, Mapping[str, str]], Answer]
 
@@ -41,7 +42,7 @@ def check_canary(at: Surroundings, post: Post | None = None) -> Finding | None:
     try:
         return _send(at, post, number)
     finally:
-        remove_canaries(at.engine)
+        remove_canaries(at.engine, number)
 
 
 def _send(at: Surroundings, post: Post, number: int) -> Finding:
@@ -110,15 +111,17 @@ def _is_held(engine: Engine) -> bool:
 
 
 REMOVE = (
-    text("DELETE FROM conversation WHERE chatwoot_id >= :canary"),
-    text("DELETE FROM webhook WHERE conversation_chatwoot_id >= :canary AND received_at > now() - interval '1 day'"),
+    text("DELETE FROM conversation WHERE chatwoot_id = :number OR chatwoot_id BETWEEN :first AND :old"),
+    text("""DELETE FROM webhook WHERE received_at > now() - interval '1 day'
+         AND (conversation_chatwoot_id = :number OR conversation_chatwoot_id BETWEEN :first AND :old)"""),
     # the inbox of messages that name none; a late one of Chatwoot's makes it anew
     text("DELETE FROM inbox i WHERE chatwoot_id = 0 AND NOT EXISTS (SELECT FROM conversation WHERE inbox_id = i.id)"),
 )
 
 
-def remove_canaries(engine: Engine) -> None:
-    """Nothing of them stays: they are no customers, and count nowhere."""
+def remove_canaries(engine: Engine, number: int) -> None:
+    """Nothing of this one stays, nor of those that a crash left: they are no customers, and count nowhere."""
+    values = {"number": number, "first": CANARY_IDS, "old": number - LEFT_MS}
     for statement in REMOVE:
         with engine.begin() as connection:
-            connection.execute(statement, {"canary": CANARY_IDS} if "canary" in statement.text else {})
+            connection.execute(statement, values if ":number" in statement.text else {})

@@ -39,7 +39,7 @@ db = SQLAlchemy(metadata=Base.metadata)
 
 Row = dict[str, Any]
 Raw = psycopg.Connection[Any]
-PARAMETER = re.compile(r"(?<![:\w]):([a-z_]+)")
+PARAMETER = re.compile(r"(?<![:\w]):([a-z_][a-z0-9_]*)")
 
 
 def sql(statement: str) -> bytes:
@@ -68,14 +68,21 @@ def run(connection: Connection, statement: bytes, values: Mapping[str, Any] | No
     """A statement of sql() on SQLAlchemy's connection, in its transaction, but by psycopg itself: for the path of a turn,
     where SQLAlchemy would cost more than PostgreSQL. Raises psycopg.Error."""
     with _noticing_loss(connection) as raw:
-        return raw.cursor(row_factory=dict_row).execute(statement, values)
+        return raw.cursor(row_factory=dict_row).execute(statement, values or {})
 
 
 @contextmanager
 def together(connection: Connection) -> Iterator[None]:
     """The statements run inside go to the database in one round trip. Their rows can be read after the block."""
-    with _noticing_loss(connection) as raw, raw.pipeline():
-        yield
+    with _noticing_loss(connection) as raw:
+        try:
+            with raw.pipeline():
+                yield
+        except psycopg.Error:
+            # what came after the failed statement was never prepared, though psycopg believes so until a ROLLBACK
+            if raw.autocommit:
+                connection.invalidate()
+            raise
 
 
 @contextmanager
@@ -84,8 +91,9 @@ def _noticing_loss(connection: Connection) -> Iterator[Raw]:
     try:
         yield raw
     except psycopg.OperationalError:
-        if raw.closed:
-            connection.invalidate()  # it isn't lent again
+        if raw.closed and not connection.invalidated:
+            connection.invalidate()  # it isn't lent again, nor are the others, which most likely went with it
+            connection.engine.dispose()
         raise
 
 

@@ -103,8 +103,8 @@ def _try_transaction(engine: Engine, work: Callable[[Raw], None], *, pipelined: 
             else:
                 with raw.transaction():
                     work(raw)
-        except psycopg.OperationalError:
-            connection.invalidate()
+        except psycopg.Error:
+            connection.invalidate()  # dead, or in doubt of what it has prepared (db.together)
             raise
 
 
@@ -191,7 +191,9 @@ _WRITERS: Mapping[str, Callable[[Raw, dict[str, Any], Meaning, Settings], None]]
 def _store_state(raw: Raw, event: Event, conversation: ConversationFacts, settings: Settings) -> None:
     """A status or an assignee changed. Ours if we made such a call within `own_act_s`; else it says who has it."""
     cursor = raw.cursor(row_factory=dict_row)
-    row = cursor.execute("SELECT * FROM conversation WHERE chatwoot_id = %s FOR UPDATE", [conversation.id]).fetchone()
+    row = cursor.execute(
+        "SELECT id, status, status_at, owner FROM conversation WHERE chatwoot_id = %s FOR UPDATE", [conversation.id]
+    ).fetchone()
     if row is None or (conversation.at and row["status_at"] and conversation.at < row["status_at"]):
         return
     at = conversation.at

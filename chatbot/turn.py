@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
+import psycopg
 from sqlalchemy import Connection
 
 from chatbot import queue
@@ -57,7 +58,10 @@ class OpenTurn:
 
 
 LOAD = sql("""
-SELECT c.*, i.chatwoot_id AS inbox_chatwoot_id, i.is_foreign, i.name AS inbox_name, i.channel, coalesce(i.mode, :mode) AS mode,
+-- columns by name: a migration that adds one while a release runs must not change what a prepared statement returns
+SELECT c.chatwoot_id, c.in_seq, c.answered_seq, c.human_seq, c.spoken_seq, c.status, c.owner, c.owner_reason,
+  c.has_bot, c.language,
+  i.chatwoot_id AS inbox_chatwoot_id, i.is_foreign, i.name AS inbox_name, i.channel, coalesce(i.mode, :mode) AS mode,
   p.name AS contact_name, p.email, p.phone, p.language AS contact_language,
   n.live_release_id, n.muted_reason, n.paused_at IS NOT NULL AND coalesce(n.paused_until > now(), true) AS is_paused,
   now() AS now,
@@ -67,7 +71,11 @@ WHERE c.id = :conversation AND (c.epoch = :epoch OR NOT :fenced)
 FOR UPDATE OF c
 """)
 
-UNFINISHED = sql("SELECT * FROM turn WHERE conversation_id = :conversation AND finished_at IS NULL")
+UNFINISHED = sql("""
+SELECT id, state, from_seq, to_seq, newest_chatwoot_id, mode, release_id, wake, handoff_reason, rule, human_seq,
+  spoken_seq, suffix
+FROM turn WHERE conversation_id = :conversation AND finished_at IS NULL
+""")
 
 OPEN = sql("""
 INSERT INTO turn AS t
@@ -103,7 +111,8 @@ UPDATE turn SET state = 'answering', frozen_at = NULL, rule = NULL, handoff_reas
 """)
 
 
-FENCE = sql("SELECT 1 FROM conversation WHERE id = :id AND (epoch = :epoch OR NOT :fenced) FOR UPDATE")
+# locked whoever has it: one that lost its lease must wait here, not with a row that the new holder needs
+FENCE = sql("SELECT epoch = :epoch OR NOT :fenced AS is_ours FROM conversation WHERE id = :id FOR UPDATE")
 
 
 def fence(connection: Connection, lease: Lease) -> None:
@@ -117,11 +126,26 @@ def fenced(connection: Connection, lease: Lease) -> Iterator[None]:
     """The same, and the statements inside go to the database with it in one round trip: their rows can be read after the
     block, whose end raises LostLease (the transaction is then rolled back) where the lease was lost."""
     values = {"id": lease.conversation_id, "epoch": lease.epoch, "fenced": is_protected("epoch")}
-    with together(connection):
-        held = run(connection, FENCE, values)
-        yield
-    if held.fetchone() is None:
-        raise LostLease(f"conversation {lease.conversation_id} at epoch {lease.epoch}")
+    held: list[psycopg.Cursor[Row]] = []
+    try:
+        with together(connection):
+            held.append(run(connection, FENCE, values))
+            yield
+    except psycopg.IntegrityError:
+        if _is_lost(held):  # what the new holder wrote stands in the way: that isn't the trouble
+            raise _lost(lease) from None
+        raise
+    if _is_lost(held):
+        raise _lost(lease)
+
+
+def _is_lost(held: list[psycopg.Cursor[Row]]) -> bool:
+    row = held[0].fetchone()
+    return not (row and row["is_ours"])
+
+
+def _lost(lease: Lease) -> LostLease:
+    return LostLease(f"conversation {lease.conversation_id} at epoch {lease.epoch}")
 
 
 def open_turn(connection: Connection, lease: Lease, settings: Settings) -> OpenTurn:
@@ -136,7 +160,7 @@ def open_turn(connection: Connection, lease: Lease, settings: Settings) -> OpenT
         loaded, unfinished = run(connection, LOAD, values), run(connection, UNFINISHED, values)
     row, left = loaded.fetchone(), unfinished.fetchone()
     if row is None:
-        raise LostLease(f"conversation {lease.conversation_id} at epoch {lease.epoch}")
+        raise _lost(lease)
     mode = "mute" if row["muted_reason"] else "paused" if row["is_paused"] else row["mode"]
     if row["chatwoot_id"] >= CANARY_IDS:
         mode = "canary"

@@ -38,7 +38,15 @@ LOCKED_S = 0.02
 GATHER_S = 0.01  # how long a full worker lets more of its threads come free: one claim for several conversations
 LOOP_PAUSE_S = 5.0
 SUSPECT_PATIENCE_S = 60.0
-DATABASE_AWAY = (OperationalError, InterfaceError, InternalError, PoolTimeout, psycopg.OperationalError, psycopg.InterfaceError)
+DATABASE_AWAY = (
+    OperationalError,
+    InterfaceError,
+    InternalError,
+    PoolTimeout,
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    psycopg.InternalError,
+)
 DATABASE_TRIES = 60
 
 
@@ -156,13 +164,13 @@ class Worker:
 
     def _wait(self, life: psycopg.Connection[Any], *, held: bool) -> None:
         """Until something is due, a notification came, or a second has passed."""
+        self._room.clear()  # before the look: who ends after it sets it again
         with self._lock:
             is_idle = not self._active
             runs_suspect = any(lease.crashes >= SUSPECT_CRASHES for lease in self._active.values())
             is_full = len(self._active) >= self._threads or runs_suspect or (self._is_draining and not is_idle)
         if is_full:
-            self._room.clear()
-            if self._room.wait(IDLE_S):
+            if self._room.wait(IDLE_S) and self._threads > 1:
                 self._stopping.wait(GATHER_S)
             return
         due_s: float | None = None

@@ -115,8 +115,9 @@ def open_bundle(path: Path, keys: list[x25519.Identity]) -> Iterator[Iterator[tu
 def _read_members(tar: tarfile.TarFile) -> Iterator[tuple[str, Readable]]:
     for entry in tar:
         content = tar.extractfile(entry) if entry.isreg() else None
-        parts = PurePosixPath(entry.name).parts
-        if content is None or ".." in parts or entry.name.startswith("/"):
+        path = PurePosixPath(entry.name)
+        is_plain = str(path) == entry.name and not path.is_absolute() and ".." not in path.parts  # no "a//b" either
+        if content is None or not is_plain:
             raise BackupError(f"the bundle holds {entry.name!r}, which no backup of ours does")
         yield entry.name, content
 

@@ -29,18 +29,23 @@ class CopyError(BackupError):
     """The bundle counts, but it isn't away from the box."""
 
 
-def copy_away(name: str, places: Places, timeout_s: float = COPY_TIMEOUT_S) -> str | None:
-    """Copies a bundle and notes it in its proof. None where no repository is set. Raises CopyError."""
+def copy_away(name: str, places: Places, installation: str, timeout_s: float = COPY_TIMEOUT_S) -> str | None:
+    """Copies a bundle and notes it in its proof. None where no repository is set. Raises CopyError.
+
+    installation: its id. Only its own copies are ever forgotten: a new box with the same repository, or an old one that still
+    lives, must not push out the last good one of another.
+    """
     environment = _read_environment(places)
     repository = environment.get("RESTIC_REPOSITORY")
     if not repository:
         return None
     bundle = Bundle(places.backup_folder / name)
+    tag = f"{TAG}-{installation}"
     _ensure_repository(environment)
-    _restic(environment, timeout_s, "backup", "--quiet", "--tag", TAG, str(bundle.path))
+    _restic(environment, timeout_s, "backup", "--quiet", "--tag", tag, str(bundle.path))
     shown = CREDENTIALS.sub("://", repository)
     bundle.note_proof({**(bundle.proof or {}), "copied_at": datetime.now(UTC).isoformat(), "copied_to": shown})
-    kept = ("--keep-daily", str(KEPT_DAYS), "--keep-weekly", str(KEPT_WEEKS), "--group-by", "tags", "--tag", TAG)
+    kept = ("--keep-daily", str(KEPT_DAYS), "--keep-weekly", str(KEPT_WEEKS), "--group-by", "tags", "--tag", tag)
     try:
         _restic(environment, timeout_s, "forget", "--quiet", "--prune", *kept)
     except CopyError as e:  # a repository that only takes in is a good one

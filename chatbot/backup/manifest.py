@@ -71,7 +71,7 @@ def read_facts(connection: psycopg.Connection[Any], made_at: datetime) -> dict[s
     try:
         found = fetch_row(connection, FACTS)
     except psycopg.errors.UndefinedTable:
-        raise BackupError("the database has no tables yet; type: flask db upgrade") from None
+        raise BackupError("the database has no tables yet; type: mostrador db upgrade") from None
     secrets = connection.execute(SECRETS).fetchall()
     names = ("server", "database_bytes", "revision", "installation")
     return {

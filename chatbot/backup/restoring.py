@@ -27,6 +27,7 @@ from chatbot.restore import notice_restore
 from chatbot.settings import Settings, make_cipher, read_environment, save_setting
 
 log = structlog.get_logger(__name__)
+KEY_FILES = ("secret_key", "webhook_token")
 # what a new installation has before anybody used it
 NOT_CONTENT = {"alembic_version", "instance"}
 
@@ -53,6 +54,7 @@ def restore_backup(
             carried, left = _carry_settings(found)
             _hold(found)
             if settings_to is not None:
+                _check_keys(found.settings)
                 _write_settings(found.settings, settings_to)
             postgres.drop(former, product.named("postgres"))
             postgres.swap(product, found.database, former)
@@ -122,6 +124,13 @@ def _renew_secrets(connection: Connection, config: Config) -> None:
             connection.execute(update(Setting).where(Setting.key == key).values(secret=cipher.rotate(secret)))
     if known := connection.scalar(select(Instance.secrets_check)):
         connection.execute(update(Instance).values(secrets_check=cipher.rotate(known)))
+
+
+def _check_keys(settings: dict[str, bytes]) -> None:
+    """Before anything is put in another's place: without its keys the restored database couldn't be read."""
+    missing = [name for name in KEY_FILES if not settings.get(name)]
+    if missing:
+        raise BackupError(f"the backup holds no {' and no '.join(missing)}: it was not made on a box of the playbook's")
 
 
 def _write_settings(settings: dict[str, bytes], folder: Path) -> None:

@@ -16,6 +16,7 @@ import click
 import flask_migrate
 from flask.cli import AppGroup
 from pyrage import x25519
+from sqlalchemy import select
 
 from chatbot import create_app
 from chatbot.backup.copying import CopyError, copy_away
@@ -26,6 +27,7 @@ from chatbot.backup.shelf import Bundle, list_bundles, show_bytes
 from chatbot.cli.settings import as_json, current_config, print_json
 from chatbot.config import Config, read_environment_as
 from chatbot.db import db
+from chatbot.models import Instance
 
 backup = AppGroup("backup", help="Makes, proves, lists and restores backups.")
 with_key = click.option("--key", metavar="FILE", help="The recovery key's file; - reads it from standard input.")
@@ -43,7 +45,7 @@ def make(no_copy: bool, as_json: bool) -> None:
     places = read_environment_as(Places)
     proof = make_backup(current_config(), places, upgrade)
     try:
-        copied = None if no_copy else copy_away(proof["bundle"], places)
+        copied = None if no_copy else copy_away(proof["bundle"], places, read_installation())
     except CopyError as e:
         report(Bundle(places.backup_folder / proof["bundle"]), as_json)
         click.echo(str(e), err=True)
@@ -119,6 +121,11 @@ def key(new: bool) -> None:
     click.echo(KEY_HINT)
     for identity in read_key_file(places.key_file):
         click.echo(str(identity))
+
+
+def read_installation() -> str:
+    with db.engine.connect() as connection:
+        return str(connection.scalar(select(Instance.installation_id)))
 
 
 def choose_keys(name: str | None, places: Places) -> list[x25519.Identity]:

@@ -63,9 +63,12 @@ def get_setting(name: str, inbox: int | None, as_json: bool) -> None:
 @click.argument("value")
 @of_inbox
 def set_setting(name: str, value: str, inbox: int | None) -> None:
-    """Changes one setting. VALUE "-" reads it from standard input, which keeps a secret out of the shell's history."""
+    """Changes one setting. VALUE "-" asks for it, or reads it from a pipe: the only way for a secret, which would stay in the
+    shell's history and in the logs otherwise."""
     name = check_name(name, inbox)
-    text = sys.stdin.read().strip() if value == "-" else value
+    if name in SECRET_NAMES and value != "-":
+        raise click.UsageError(f"{name} is a secret; type it when you are asked: flask settings set {name} -")
+    text = read_value(name) if value == "-" else value
     if name in SECRET_NAMES and not text.strip():
         raise click.UsageError(f"nothing was given for {name}; to take it away: flask settings unset {name}")
     with db.engine.begin() as connection:
@@ -75,6 +78,13 @@ def set_setting(name: str, value: str, inbox: int | None) -> None:
             save_inbox(connection, inbox, name, parse_setting(name, text))
     click.echo(f"{name} is {'set' if name in SECRET_NAMES else text}{f' for inbox {inbox}' if inbox else ''}")
     warn_of_environment(name, inbox)
+
+
+def read_value(name: str) -> str:
+    if sys.stdin.isatty():
+        found: str = click.prompt(name, hide_input=name in SECRET_NAMES, err=True)
+        return found.strip()
+    return sys.stdin.read().strip()
 
 
 @settings.command("unset")

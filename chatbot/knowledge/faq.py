@@ -289,13 +289,13 @@ class FaqIndex:
 
     def _weigh_rarity(self, word: str) -> float:
         """1 for a word of no entry, less the more entries have it, never under 1 - RARITY."""
-        if word not in self._rarities:
+        rarity = self._rarities.get(word)
+        if rarity is None:
             having = sum(roots.has(word) for roots in self.asked_roots)
-            rarity = 1 - RARITY * math.log(1 + having) / math.log(2 + len(self.asked_roots))
             if len(self._rarities) >= RARITIES_KEPT:
                 self._rarities.clear()
-            self._rarities[word] = rarity
-        return self._rarities[word]
+            rarity = self._rarities[word] = 1 - RARITY * math.log(1 + having) / math.log(2 + len(self.asked_roots))
+        return rarity
 
 
 def read_words(question: str, correct: Callable[[str], str] = str) -> Asked:

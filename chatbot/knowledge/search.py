@@ -28,13 +28,13 @@ RANK_WEIGHT = 0.5
 
 SEARCH = sql("""
 WITH stem AS MATERIALIZED (
-    SELECT stem, cast('''' || stem || '''' AS tsquery) AS query FROM unnest(cast(:stems AS text[])) AS s (stem)
+    SELECT stem, to_tsquery('simple', '''' || stem || '''') AS query FROM unnest(cast(:stems AS text[])) AS s (stem)
 ), found AS MATERIALIZED (
-    SELECT c.id, c.language, ts_rank(c.lexemes, cast(:query AS tsquery), 1) AS rank,
+    SELECT c.id, c.language, ts_rank(c.lexemes, to_tsquery('simple', :query), 1) AS rank,
            ARRAY(SELECT stem FROM stem WHERE c.lexemes @@ stem.query) AS has
       FROM chunk c
       JOIN release_revision rr ON rr.revision_id = c.revision_id AND rr.release_id = :release_id
-     WHERE c.lexemes @@ cast(:query AS tsquery)
+     WHERE c.lexemes @@ to_tsquery('simple', :query)
 ), best AS (
     SELECT * FROM found ORDER BY rank * CASE WHEN language = :language THEN 1 ELSE :foreign END DESC, id LIMIT :limit
 ), size AS (

@@ -35,7 +35,7 @@ def _find_missing(*, with_worker: bool) -> str:
     try:
         with db.engine.connect() as connection:
             if is_behind(read_revision(connection)):
-                return "the database isn't migrated; run: flask db upgrade"
+                return "the database isn't migrated; run: flask db upgrade (on a box: mostrador db upgrade)"
             return "" if not with_worker or count_workers(connection) else NO_WORKER
     except SQLAlchemyError:
         return "the database doesn't answer; type: systemctl restart postgresql"

@@ -101,6 +101,8 @@ class Shop:
 
     def environment(self) -> dict[str, str]:
         return {
+            # a process whose disk is full would leave half of a module that every later one reads
+            "PYTHONDONTWRITEBYTECODE": "1",
             "PATH": os.environ["PATH"],
             "ENV_FILE": os.devnull,
             "VAR_DIR": os.devnull,

@@ -180,7 +180,10 @@ def test_a_wrong_setting_ends_the_process_with_2_and_one_line(
 
 def test_settings_list_shows_all_and_no_secret(app: Flask) -> None:
     runner = app.test_cli_runner()
-    assert runner.invoke(args=["settings", "set", "openai_api_key", "sk-very-secret-indeed"]).exit_code == 0
+    assert runner.invoke(args=["settings", "set", "openai_api_key", "-"], input="sk-very-secret-indeed").exit_code == 0
+    refused = runner.invoke(args=["settings", "set", "openai_api_key", "sk-very-secret-indeed"])
+    assert refused.exit_code == 2, "an argument stays in the shell's history and in logs"
+    assert "set openai_api_key -" in refused.output
     listed = runner.invoke(args=["settings", "list"])
     assert listed.exit_code == 0
     assert "sk-very" not in listed.output

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +16,7 @@ from chatbot.backup.shelf import Bundle, list_bundles
 from integration.backups import Shop, fill, open_shop
 
 NOW = datetime(2026, 11, 25, 3, 0, tzinfo=UTC)
+ID = "11111111-2222-3333-4444-555555555555"
 # restic as a stand-in: a folder that is a repository once `init` was called, and a line for each call
 RESTIC = """#!/bin/sh
 echo "$2 $RESTIC_PASSWORD $*" >> {folder}/calls
@@ -51,29 +53,31 @@ def calls(restic: Path) -> list[str]:
 
 
 def test_without_a_place_nothing_is_copied(shop: Shop) -> None:
-    assert copy_away(shop.make(NOW).name, shop.places) is None
+    assert copy_away(shop.make(NOW).name, shop.places, ID) is None
 
 
 def test_the_proved_bundle_is_copied_into_a_repository_made_on_the_first_night(shop: Shop, restic: Path) -> None:
     bundle = shop.make(NOW)
-    assert copy_away(bundle.name, shop.places) == "rest:https://backup.example.org/shop"
+    assert copy_away(bundle.name, shop.places, ID) == "rest:https://backup.example.org/shop"
     assert calls(restic) == ["cat", "init", "backup", "forget"]
     lines = (restic / "calls").read_text()
     assert str(bundle.path) in lines
     assert "--keep-daily 7 --keep-weekly 4" in lines
+    tags = [re.findall(r"--tag (\S+)", line) for line in lines.splitlines() if "--tag" in line]
+    assert tags == [[f"mostrador-{ID}"]] * 2, "another installation's copies are never forgotten"
     assert all(line.split()[1] == str(shop.key) for line in lines.splitlines()), "the recovery key opens it"
     proof = bundle.proof
     assert proof is not None
     assert proof["copied_at"]
     assert "hidden" not in json.dumps(proof)
-    copy_away(bundle.name, shop.places)
+    copy_away(bundle.name, shop.places, ID)
     assert calls(restic)[4:] == ["cat", "backup", "forget"]
 
 
 def test_a_password_of_its_own_is_used(shop: Shop, restic: Path) -> None:
     with (shop.places.backup_settings_folder / "restic.env").open("a") as file:
         file.write('RESTIC_PASSWORD="own"\n')
-    copy_away(shop.make(NOW).name, shop.places)
+    copy_away(shop.make(NOW).name, shop.places, ID)
     assert {line.split()[1] for line in (restic / "calls").read_text().splitlines()} == {"own"}
 
 
@@ -92,7 +96,7 @@ def test_a_copy_that_hangs_is_ended(shop: Shop, restic: Path) -> None:
     (restic / "hangs").write_text("backup")
     bundle = shop.make(NOW)
     with pytest.raises(CopyError, match="restic backup took longer"):
-        copy_away(bundle.name, shop.places, timeout_s=0.5)
+        copy_away(bundle.name, shop.places, ID, timeout_s=0.5)
     assert bundle.counts
 
 
@@ -107,7 +111,7 @@ def test_a_repository_that_cant_be_asked_is_told_by_its_first_reason(shop: Shop,
     (restic / "config").touch()
     (restic / "refuses").write_text("cat")
     with pytest.raises(CopyError, match=r"restic cat: .*says no"):
-        copy_away(shop.make(NOW).name, shop.places)
+        copy_away(shop.make(NOW).name, shop.places, ID)
 
 
 def test_a_missing_restic_names_the_command(shop: Shop, restic: Path) -> None:
@@ -115,4 +119,4 @@ def test_a_missing_restic_names_the_command(shop: Shop, restic: Path) -> None:
     settings = shop.places.backup_settings_folder / "restic.env"
     settings.write_text(f'RESTIC_REPOSITORY="{REPOSITORY}"\nPATH="{restic}"\n')
     with pytest.raises(CopyError, match="sudo apt-get install restic"):
-        copy_away(Bundle(shop.make(NOW).path).name, shop.places)
+        copy_away(Bundle(shop.make(NOW).path).name, shop.places, ID)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -108,11 +110,32 @@ def test_a_restored_database_is_not_asked(desk: Desk) -> None:
 def test_a_customers_rows_stay_when_canaries_go(desk: Desk) -> None:
     customer = {**make_message(77, desk.pretend.world.account_id), "id": 770}
     left_behind = make_message(CANARY_IDS + 5, desk.pretend.world.account_id)
-    assert (desk.post(customer), desk.post(left_behind)) == (200, 200)
-    remove_canaries(desk.engine)
+    under_way = make_message(number := CANARY_IDS + time.time_ns() // 1_000_000, desk.pretend.world.account_id)
+    assert [desk.post(m) for m in (customer, left_behind, under_way)] == [200, 200, 200]
+    remove_canaries(desk.engine, number + 1)
+    with desk.engine.connect() as connection:
+        found = connection.execute(text("SELECT chatwoot_id FROM conversation ORDER BY 1")).scalars().all()
+    assert found == [77, number], "another one may be under way"
+    remove_canaries(desk.engine, number)
     with desk.engine.connect() as connection:
         assert connection.execute(text("SELECT chatwoot_id FROM conversation")).scalars().all() == [77]
         assert connection.execute(text("SELECT conversation_chatwoot_id FROM webhook")).scalars().all() == [77]
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        {"id": 10},
+        {"conversation": {"id": CANARY_IDS + 3, "status": "pending", "meta": {"sender": {"id": 5, "name": "x"}}}},
+        {"conversation": {"id": CANARY_IDS + 3, "status": "pending", "inbox_id": 1}},
+    ],
+)
+def test_what_only_looks_like_one_touches_nothing(desk: Desk, forged: dict[str, Any]) -> None:
+    """Whoever has the secret could else have rows of customers taken away with it."""
+    before = count_rows(desk)
+    assert desk.post({**make_message(CANARY_IDS + 3, desk.pretend.world.account_id), **forged}) == 200
+    after = count_rows(desk)
+    assert {**after, "webhook": 0} == {**before, "webhook": 0}
 
 
 def test_one_that_a_crash_left_frozen_is_still_never_sent(desk: Desk) -> None:

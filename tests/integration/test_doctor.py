@@ -640,7 +640,7 @@ def test_no_secret_is_ever_shown(app: Flask, chatwoot: PretendChatwoot) -> None:
         "openai_api_key": "sk-very-secret-indeed",
     }
     for name, value in {"chatwoot_url": chatwoot.url, "chatwoot_account_id": "1", **secrets}.items():
-        assert runner.invoke(args=["settings", "set", name, value]).exit_code == 0
+        assert runner.invoke(args=["settings", "set", name, "-"], input=value).exit_code == 0
     runner.invoke(args=["settings", "set", "openai_base_url", f"http://127.0.0.1:{find_free_port()}/v1"])
     shown = runner.invoke(args=["doctor", "--json"]).output
     assert not [value for value in (*secrets.values(), "feathers") if value in shown]
