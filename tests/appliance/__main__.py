@@ -15,6 +15,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,7 @@ def roles(name: str, chosen: str, *words: str) -> None:
     inventory = write_inventory(host, variables_for(outside))
     book = ROOT / f"ansible/.only-{name}.yml"  # beside site.yml, because roles look for files from there
     book.write_text(json.dumps([{"hosts": "mostrador", "become": True, "roles": chosen.split(",")}]))
-    command = [ansible_program("ansible-playbook"), "-i", inventory, book, *words]
+    command = [str(word) for word in (ansible_program("ansible-playbook"), "-i", inventory, book, *words)]
     try:
         sys.exit(subprocess.run(command, cwd=ROOT, env=environment(host), check=False).returncode)
     finally:
@@ -108,7 +109,7 @@ def clean() -> None:
         Host(name).remove()
 
 
-COMMANDS = {
+COMMANDS: dict[str, Callable[..., None]] = {
     "up": up, "play": play, "roles": roles, "ssh": ssh, "reboot": reboot, "cut": cut, "facts": facts, "down": down,
     "list": list_all, "clean": clean,
 }  # fmt: skip

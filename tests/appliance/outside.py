@@ -62,6 +62,14 @@ class Outside:
         return _address_of(f"{self.name}-stranger")
 
     @property
+    def scanner(self) -> str:
+        """One more, for what looks at everything."""
+        return _address_of(f"{self.name}-scanner")
+
+    def _leases(self) -> list[str]:
+        return [self.name, f"{self.name}-stranger", f"{self.name}-scanner"]
+
+    @property
     def acme_directory_url(self) -> str:
         return f"https://acme.{ZONE}:{ACME_PORT}/dir"
 
@@ -77,7 +85,7 @@ class Outside:
     def start(self) -> Outside:
         for orphan in network.orphans():
             Host(orphan).remove()
-        for name in (self.name, f"{self.name}-stranger"):
+        for name in self._leases():
             network.add_outside_address(network.lease(name, self.is_kept))
         try:
             self.point("")
@@ -94,7 +102,7 @@ class Outside:
     def remove(self) -> None:
         groups.end(self.name)
         self.unblock()
-        for name in (self.name, f"{self.name}-stranger"):
+        for name in self._leases():
             if (STATE / name / "number").exists():
                 network.drop_outside_address(int((STATE / name / "number").read_text()))
             network.release(name)

@@ -11,8 +11,10 @@ from appliance.box import Box, wait
 
 ENV = "/etc/mostrador/mostrador.env"
 LOOK = "systemctl start mostrador-facts.service"
-# true of every test box: Chatwoot and the model are plain http servers on the next machine
-EXCUSED: set[str] = set()
+# nobody named a place off the box yet, and only the owner can: it says so
+EXCUSED = {"backup"}
+# absent while nobody uses what they look at
+ABSENT = {"origins"}
 
 
 @dataclass(frozen=True)
@@ -45,27 +47,27 @@ AN_INDEX = (
 )
 SOFT = ("warn", "fail")
 FAULTS = (
-    Planted("secret_key", "cd /etc/mostrador && cp -a secret_key kept && printf %048d 0 > secret_key",
-            "cd /etc/mostrador && mv kept secret_key"),
     Planted("stored_secrets", "cd /etc/mostrador && cp -a secret_key kept && openssl rand -hex 24 > secret_key",
             "cd /etc/mostrador && mv kept secret_key"),
-    Planted("environment", *line_of("DEBUG=true")),
     Planted("origins", *line_of("ALLOWED_ORIGINS=*"), SOFT),
     Planted("public_url", *line_of("PUBLIC_URL=http://bot.mostrador.test"), SOFT),
-    Planted("private_files", "chmod 0644 /etc/mostrador/secret_key", "chmod 0640 /etc/mostrador/secret_key"),
+    Planted("private_files", "chmod 0755 /etc/mostrador && chmod 0644 /etc/mostrador/secret_key",
+            "chmod 0750 /etc/mostrador && chmod 0640 /etc/mostrador/secret_key"),
     Planted("database", *stopped("postgresql")),
-    Planted("migrations", f"echo \"UPDATE alembic_version SET version_num = '0' || version_num\" | {SQL}",
-            f"echo \"UPDATE alembic_version SET version_num = substr(version_num, 2)\" | {SQL}"),
+    Planted("migrations", f"{SQL} -c 'DELETE FROM alembic_version RETURNING version_num' > /root/head",
+            f"{SQL} -c \"INSERT INTO alembic_version VALUES ('$(cat /root/head)')\""),
     Planted("indexes", f"{SQL} > /root/index <<<\"{AN_INDEX}\" && echo \"DROP INDEX $(head -n 1 /root/index)\" | {SQL}",
             f"tail -n 1 /root/index | {SQL}"),
     Planted("redis", *stopped("redis-server"), SOFT),
-    Planted("limits", *without("REDIS_URL"), SOFT),
+    Planted("limits", f"cp -a {ENV} {ENV}.kept && sed -i '/^REDIS_URL=/d; $ a WEB_CONCURRENCY=2' {ENV}",
+            f"mv {ENV}.kept {ENV}", SOFT),
     Planted("worker", *stopped("mostrador-worker")),
     Planted("answering", "/usr/local/bin/mostrador pause", "/usr/local/bin/mostrador resume", SOFT),
     Planted("mode", *line_of("MODE=off"), SOFT),
     Planted("nginx", *stopped("nginx")),
     Planted("ready", *stopped("nginx")),
-    Planted("webhook_secret", *without("CHATWOOT_WEBHOOK_SECRET")),
+    Planted("webhook_secret", f"cp -a {ENV} {ENV}.kept && sed -i '/^CHATWOOT_WEBHOOK_SECRET=/d; /^WEBHOOK_TOKEN/d' {ENV}",
+            f"mv {ENV}.kept {ENV}"),
     Planted("chatwoot", *line_of("CHATWOOT_ACCESS_TOKEN=revoked")),
     Planted("chatwoot", *line_of("CHATWOOT_URL=http://127.0.0.1:9")),
     Planted("agent_bot", *line_of("PUBLIC_URL=https://elsewhere.mostrador.test")),
@@ -77,9 +79,9 @@ FAULTS = (
     Planted("units", *stopped("mostrador-backup.timer")),
     Planted("firewall", f"nft flush ruleset && {LOOK}", f"systemctl restart nftables fail2ban && {LOOK}"),
     Planted("fail2ban", *stopped("fail2ban"), SOFT),
-    Planted("managed_files", f"echo '# by hand' >> /etc/nginx/nginx.conf && {LOOK}",
-            f"sed -i '/^# by hand$/d' /etc/nginx/nginx.conf && {LOOK}", SOFT),
-    Planted("reboot", f"touch /run/reboot-required && {LOOK}", f"rm /run/reboot-required && {LOOK}", SOFT),
+    Planted("managed_files", f"echo '# by hand' >> /etc/nginx/conf.d/mostrador.conf && {LOOK}",
+            f"sed -i '/^# by hand$/d' /etc/nginx/conf.d/mostrador.conf && {LOOK}", SOFT),
+    Planted("reboot", f"touch -d '2 days ago' /run/reboot-required && {LOOK}", f"rm /run/reboot-required && {LOOK}", SOFT),
     Planted("certificate", "cd /etc/mostrador && openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=bot.mostrador.test"
             " -addext subjectAltName=DNS:bot.mostrador.test -keyout /root/k.pem -out /root/c.pem 2>/dev/null;"
             " d=$(nginx -T 2>/dev/null | sed -n 's/^ *ssl_certificate \\(.*\\)\\/fullchain.pem;/\\1/p' | tail -n 1);"
@@ -109,12 +111,13 @@ def test_it_is_green_on_a_new_box_and_says_so_by_its_exit_code(box: Box) -> None
     done = box.host.try_ssh("/usr/local/bin/mostrador doctor --language en")
     bad = {name: line for name, line in box.doctor().items() if line["level"] != "ok" and name not in EXCUSED}
     assert bad == {}, done.stdout
-    assert done.returncode == 0
+    assert done.returncode == (1 if EXCUSED & {name for name, line in box.doctor().items() if line["level"] != "ok"} else 0)
 
 
 @pytest.mark.parametrize("planted", FAULTS, ids=lambda p: p.check)
 def test_it_is_red_for_a_planted_fault_and_says_what_to_do(box: Box, planted: Planted) -> None:
-    assert look_at(box, planted.check)["level"] == "ok", "before it was planted"
+    before = None if planted.check in ABSENT else look_at(box, planted.check)["level"]
+    assert before in (None, "ok") or planted.check in EXCUSED, "before it was planted"
     try:
         box.host.ssh(planted.plant)
         found = look_at(box, planted.check)
@@ -123,7 +126,27 @@ def test_it_is_red_for_a_planted_fault_and_says_what_to_do(box: Box, planted: Pl
     assert found["level"] in planted.levels, found
     assert found["mend"], "it must say how to mend it"
     assert found["exit_code"] == ("2" if found["level"] == "fail" else "1")
-    wait(lambda: look_at(box, planted.check)["level"] == "ok", 20, f"{planted.check} is green again")
+    if before is not None:
+        wait(lambda: look_at(box, planted.check)["level"] == before, 20, f"{planted.check} is as before")
+
+
+@pytest.mark.parametrize(
+    ("variable", "plant", "mend"),
+    [
+        ("SECRET_KEY", "cd /etc/mostrador && cp -a secret_key kept && printf %048d 0 > secret_key",
+         "cd /etc/mostrador && mv kept secret_key"),
+        ("DEBUG", *line_of("DEBUG=true")),
+    ],
+)  # fmt: skip
+def test_settings_that_production_refuses_are_named(box: Box, variable: str, plant: str, mend: str) -> None:
+    """With them the product doesn't start at all, and neither does its doctor."""
+    try:
+        box.host.ssh(plant)
+        done = box.host.try_ssh("/usr/local/bin/mostrador doctor --language en", 60)
+    finally:
+        box.host.ssh(mend)
+    assert done.returncode == 2
+    assert variable in done.stdout + done.stderr
 
 
 def test_memory_that_is_gone_is_told(box: Box) -> None:

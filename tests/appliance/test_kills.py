@@ -12,13 +12,18 @@ BACK_S = 20
 VICTIMS = ("mostrador-web", "mostrador-worker", "postgresql@17-main", "redis-server", "nginx")
 
 
+def kill_and_wait(box: Box, unit: str) -> None:
+    killed = box.pid_of(unit)
+    box.host.ssh(f"kill -9 {killed}")
+    wait(lambda: box.pid_of(unit) not in {0, killed}, BACK_S, f"{unit} has another process")
+    wait(lambda: box.is_active(unit), BACK_S, f"{unit} is active")
+
+
 @pytest.mark.parametrize("unit", VICTIMS)
 def test_a_killed_process_is_back_by_itself_and_nothing_is_lost(box: Box, unit: str) -> None:
     with under_load(box) as load:
         time.sleep(1)
-        killed = box.pid_of(unit)
-        box.host.ssh(f"kill -9 {killed}")
-        wait(lambda: box.pid_of(unit) not in {0, killed}, BACK_S, f"{unit} has another process")
+        kill_and_wait(box, unit)
         wait(box.is_well, BACK_S, "the box is well")
         time.sleep(2)
     wait(lambda: not box.unanswered(load.conversations), 60, f"every customer got an answer: {load.conversations}")
@@ -31,10 +36,7 @@ def test_killed_over_and_over_it_still_comes_back(box: Box) -> None:
     """systemd gives up on what dies often in a short time, unless it is told not to."""
     for unit in ("mostrador-worker", "redis-server"):
         for _ in range(8):
-            pid = box.pid_of(unit)
-            box.host.ssh(f"kill -9 {pid}")
-            wait(lambda unit=unit, pid=pid: box.pid_of(unit) not in {0, pid}, BACK_S, f"{unit} has another process")
-        assert box.is_active(unit)
+            kill_and_wait(box, unit)
     wait(box.is_well, BACK_S, "the box is well")
 
 

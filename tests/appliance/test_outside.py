@@ -52,13 +52,16 @@ def careless_owner(box: Box) -> Iterator[None]:
     box.host.ssh("systemctl stop careless")
 
 
-def find_open(address: str, ports: Iterable[int], at_once: int = 1500, timeout_s: float = 1.0) -> set[int]:
-    """Which of them take a connection."""
+def find_open(
+    address: str, ports: Iterable[int], source: str | None = None, at_once: int = 4000, timeout_s: float = 1.0
+) -> set[int]:
+    """Which of them take a connection. The owner's own address doesn't scan: it would be banned, and rightly."""
+    local = (source, 0) if source else None
 
     async def knock(port: int, gate: asyncio.Semaphore) -> int | None:
         async with gate:
             try:
-                _, writer = await asyncio.wait_for(asyncio.open_connection(address, port), timeout_s)
+                _, writer = await asyncio.wait_for(asyncio.open_connection(address, port, local_addr=local), timeout_s)
             except (OSError, TimeoutError):
                 return None
             writer.close()
@@ -74,12 +77,12 @@ def find_open(address: str, ports: Iterable[int], at_once: int = 1500, timeout_s
 
 
 def test_only_three_ports_are_reachable_whatever_listens(box: Box, careless_owner: None) -> None:
-    assert find_open(box.host.address, range(1, 65_536)) == OPEN
+    assert find_open(box.host.address, range(1, 65_536), box.outside.scanner) == OPEN
 
 
 def test_only_three_ports_are_reachable_over_ipv6(box: Box, careless_owner: None) -> None:
     assert find_open(box.host.address_6, [*range(1, 1025), *PLANTED]) <= OPEN
-    assert 22 in find_open(box.host.address_6, [22])
+    assert 443 in find_open(box.host.address_6, [443])
 
 
 def test_no_datagram_arrives(box: Box, careless_owner: None) -> None:
@@ -185,7 +188,10 @@ def knock_at_ssh(box: Box, source: str, times: int, user: str = "admin") -> None
             "ssh", "-b", source, "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null",
             "-o", "ConnectTimeout=2", "-o", "IdentityFile=/dev/null", f"{user}@{box.host.address}", "true",
         ]  # fmt: skip
-        subprocess.run(words, capture_output=True, timeout=20, check=False)
+        try:
+            subprocess.run(words, capture_output=True, timeout=10, check=False)
+        except subprocess.TimeoutExpired:
+            return  # nobody answers any more
 
 
 def reaches_ssh(box: Box, source: str) -> bool:
@@ -220,6 +226,8 @@ def test_a_dozen_wrong_ssh_logins_are_banned_also_after_a_reboot_and_nobody_else
 def test_no_password_is_asked(box: Box, way: str) -> None:
     words = [
         "ssh",
+        "-b",
+        box.outside.scanner,
         *box.host.ssh_options(),
         "-o",
         "PubkeyAuthentication=no",

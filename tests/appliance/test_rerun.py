@@ -16,10 +16,29 @@ from appliance.playbook import Played, play
 TRACES = "/opt/mostrador /etc/mostrador /var/lib/mostrador /etc/nginx /etc/fail2ban"
 
 
-def test_a_second_play_changes_nothing(box: Box) -> None:
-    played = box.play()
-    assert played.is_good, played.output[-3000:]
-    assert played.changed == 0, played.changes()
+@pytest.fixture(scope="module")
+def two_plays(box: Box) -> tuple[Played, Played]:
+    """A second play, and one that was started while it was at work."""
+    found: list[Played] = []
+    first = threading.Thread(target=lambda: found.append(box.play()))
+    first.start()
+    time.sleep(8)
+    late = box.play()
+    first.join()
+    return found[0], late
+
+
+def test_a_second_play_changes_nothing(two_plays: tuple[Played, Played]) -> None:
+    second, _ = two_plays
+    assert second.is_good, second.output[-3000:]
+    assert second.changed == 0, second.changes()
+
+
+def test_two_plays_at_once_don_t_meet(two_plays: tuple[Played, Played]) -> None:
+    _, late = two_plays
+    assert not late.is_good
+    assert late.changed <= 0
+    assert "at work on this server" in late.output
 
 
 def test_a_rehearsal_changes_nothing_and_sees_nothing_to_change(box: Box) -> None:
@@ -46,18 +65,6 @@ def test_a_hand_edited_unit_is_put_right_and_told(box: Box) -> None:
     assert box.play("site.yml", "--tags", "units").changed > 0
     box.host.ssh("systemctl start mostrador-facts.service")
     assert box.doctor()["managed_files"]["level"] == "ok"
-
-
-def test_two_plays_at_once_don_t_meet(box: Box) -> None:
-    found: list[Played] = []
-    first = threading.Thread(target=lambda: found.append(box.play()))
-    first.start()
-    time.sleep(8)
-    second = box.play()
-    first.join()
-    assert found[0].is_good, found[0].output[-2000:]
-    assert not second.is_good
-    assert "at work on this server" in second.output
 
 
 @pytest.fixture(scope="module")
@@ -87,9 +94,18 @@ def test_a_server_with_something_on_port_80_is_refused_with_the_reason(other: Ho
         told = refused(other, box)
     finally:
         other.ssh("systemctl stop squatter")
-    assert "80" in told
-    assert "python3" in told
-    assert "mostrador_coexist" in told
+    assert "port 80 is taken by python3" in told
+    assert "systemctl disable --now" in told, "it says what to do"
+
+
+def test_a_server_with_another_database_is_refused_and_told_how_to_share_it(other: Host, box: Box) -> None:
+    other.ssh("mkdir -p /etc/postgresql/17/shop && touch /etc/postgresql/17/shop/postgresql.conf")
+    try:
+        told = refused(other, box)
+    finally:
+        other.ssh("rm -r /etc/postgresql")
+    assert "17/shop" in told
+    assert "mostrador_coexist: true" in told
 
 
 def test_a_domain_that_leads_elsewhere_is_refused_with_both_addresses(other: Host, box: Box) -> None:
