@@ -5,6 +5,7 @@ from __future__ import annotations
 import configparser
 import gzip
 import hashlib
+import importlib.metadata
 import io
 import os
 import shutil
@@ -18,7 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # what the wheel is made from, and what lies beside it in the archive
 SOURCES = ("chatbot", "setup.cfg", "pyproject.toml", "README.md", "LICENSE")
 BESIDE = ("requirements.txt", "wsgi.py", "systemd", "nginx", "CHANGELOG.md", "LICENSE")
-MIN_SETUPTOOLS = 77
+PINNED = "requirements-ansible.txt"
 UNWANTED = shutil.ignore_patterns("__pycache__", "*.pyc", ".*")
 
 
@@ -29,7 +30,7 @@ def main(arguments: list[str]) -> int:
     if arguments:
         print("usage: scripts/build-release [--version]", file=sys.stderr)
         return 2
-    missing = [name for name in (*SOURCES, *BESIDE) if not (ROOT / name).exists()]
+    missing = [name for name in (*SOURCES, *BESIDE, PINNED) if not (ROOT / name).exists()]
     if missing:
         print(f"scripts/build-release: {', '.join(missing)} missing; type: git status", file=sys.stderr)
         return 1
@@ -47,8 +48,12 @@ def build(folder: Path) -> Path:
         copy(ROOT / name, content / name)
     sums = "".join(f"{digest(path)}  {path.relative_to(content)}\n" for path in list_files(content))
     version = read_version()
-    if version.endswith(".dirty"):  # two different builds never share a name
-        version += f".{hashlib.sha256(sums.encode()).hexdigest()[:8]}"
+    # two different builds never share a name
+    content_digest = hashlib.sha256(sums.encode()).hexdigest()[:8]
+    if not ask_git("rev-parse", "HEAD"):
+        version += f"+src.{content_digest}"
+    elif version.endswith(".dirty"):
+        version += f".{content_digest}"
     (content / "VERSION").write_text(f"{version}\n")
     (content / "SHA256SUMS").write_text(sums + f"{digest(content / 'VERSION')}  VERSION\n")
     archive = ROOT / "dist" / f"mostrador-{version}.tar.gz"
@@ -66,19 +71,34 @@ def build_wheel(source: Path, target: Path, epoch: int) -> None:
         copy(ROOT / name, source / name)
     for path in source.rglob("*"):  # a wheel keeps the modes, which follow the umask of whoever checked out
         path.chmod(0o755 if path.is_dir() else 0o644)
-    isolation = ["--no-build-isolation"] if has_setuptools() else []
-    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check", "--no-deps", *isolation]
+    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
     environment = {**os.environ, "SOURCE_DATE_EPOCH": str(epoch)}
-    subprocess.run([*command, "--wheel-dir", str(target), str(source)], check=True, env=environment)
+    lines = read_pinned_setuptools()
+    if not has_setuptools(lines[0]):
+        tools, pinned = source.with_name("tools"), source.with_name("setuptools.txt")
+        pinned.write_text("".join(lines))
+        hashed = ["--require-hashes", "--no-deps", "--only-binary", ":all:", "--requirement", str(pinned)]
+        subprocess.run([*pip, "install", "--target", str(tools), *hashed], check=True)
+        environment["PYTHONPATH"] = str(tools)
+    command = [*pip, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(target), str(source)]
+    subprocess.run(command, check=True, env=environment)
 
 
-def has_setuptools() -> bool:
-    """Whether the installed one can build us, so that no index is asked. bdist_wheel is part of it since 70."""
+def read_pinned_setuptools() -> list[str]:
+    """Its lines of the pinned requirements, with the hashes: what builds us as root isn't whatever an index has today."""
+    lines = (ROOT / PINNED).read_text("utf-8").splitlines(keepends=True)
+    start = next(number for number, line in enumerate(lines) if line.startswith("setuptools=="))
+    end = next(number for number in range(start, len(lines)) if not lines[number].rstrip().endswith("\\"))
+    return lines[start : end + 1]
+
+
+def has_setuptools(pinned: str) -> bool:
+    """Whether the pinned one is installed, so that no index is asked."""
     try:
-        import setuptools  # noqa: PLC0415
-    except ImportError:
+        installed = importlib.metadata.version("setuptools")
+    except importlib.metadata.PackageNotFoundError:
         return False
-    return int(setuptools.__version__.split(".")[0]) >= MIN_SETUPTOOLS
+    return installed == pinned.removeprefix("setuptools==").split()[0]
 
 
 def read_version() -> str:
@@ -96,10 +116,11 @@ def read_version() -> str:
 
 
 def ask_git(*words: str) -> str:
-    """Empty where this isn't a git checkout: a downloaded archive of the source can be built too."""
-    if not (ROOT / ".git").exists():
+    """Empty where git can't say: no checkout, no git, or somebody else's checkout. The source can be built all the same."""
+    git = shutil.which("git")
+    if not git or not (ROOT / ".git").exists():
         return ""
-    command = ["git", "-C", str(ROOT), *words]
+    command = [git, "-C", str(ROOT), *words]
     return subprocess.run(command, check=False, capture_output=True, text=True, timeout=30).stdout.strip()
 
 

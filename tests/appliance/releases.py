@@ -9,8 +9,8 @@ from pathlib import Path
 
 from appliance.machine import ROOT, run
 
-PACKED = ("chatbot", "setup.cfg", "pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md", "requirements.txt", "wsgi.py",
-          "systemd", "nginx", "scripts")  # fmt: skip
+PACKED = ("chatbot", "setup.cfg", "pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md", "requirements.txt",
+          "requirements-ansible.txt", "wsgi.py", "systemd", "nginx", "scripts")  # fmt: skip
 MIGRATION = '''"""Adds what the release before doesn't know."""
 
 import sqlalchemy as sa

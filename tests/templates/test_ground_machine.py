@@ -31,6 +31,11 @@ def test_only_ssh_and_the_web_are_reachable(system: str) -> None:
     assert "ct state established,related accept" in text
 
 
+def test_a_dhcpv6_servers_reply_comes_in() -> None:
+    text = render(f"{HARDENING}/nftables.conf.j2", hardening_ssh_ports=[22])
+    assert "ip6 saddr fe80::/10 udp sport 547 udp dport 546 accept" in text
+
+
 def test_a_moved_ssh_port_stays_reachable() -> None:
     text = render(f"{HARDENING}/nftables.conf.j2", hardening_ssh_ports=[22, 2222])
     assert "tcp dport { 22, 80, 443, 2222 } accept" in text

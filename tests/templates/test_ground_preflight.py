@@ -72,6 +72,15 @@ def test_a_reboot_time_is_a_time_of_day(time: object, is_good: bool) -> None:
     assert evaluate(condition("The reboot time is a time"), mostrador_reboot_time=time) == is_good
 
 
+@pytest.mark.parametrize(
+    ("zone", "is_good"),
+    [("Etc/UTC", True), ("America/Argentina/Buenos_Aires", True), ("UTC", True), ("Etc/GMT+5", True), ("", False)]
+    + [(zone, False) for zone in ("/etc/passwd", "../../../etc/passwd", "America/Mexico City", "-06:00")],
+)
+def test_a_time_zone_is_a_name(zone: str, is_good: bool) -> None:
+    assert evaluate(condition("The time zone is a name"), mostrador_timezone=zone) == is_good
+
+
 def test_the_supported_systems_are_taken(system: str) -> None:
     assert evaluate("preflight_system in preflight_systems", os=system)
 

@@ -65,8 +65,15 @@ def test_a_webhook_gets_429_where_the_web_is_away_and_is_never_limited(site: str
     assert "error_page 502 503 504 =429 @try_again;" in block
     assert float(re.findall(r"proxy_read_timeout (\d+)s;", block)[0]) < 5, "Chatwoot waits 5 s"
     assert "client_max_body_size 1536k;" in block
-    assert "limit_req" not in site
+    assert "limit_req" not in block
     assert "Retry-After" in read_block(site, "location @try_again")
+
+
+def test_pages_are_limited_and_a_long_domain_is_taken(system: str, site: str) -> None:
+    assert "limit_req zone=mostrador_pages" in read_block(site.rsplit("listen 443 ssl", maxsplit=1)[-1], "location /")
+    assert "server_names_hash_bucket_size 128;" in site
+    # beside other sites somebody else may have set it, and twice is an error
+    assert "server_names_hash_bucket_size" not in render(SITE, os=system, mostrador_coexist=True)
 
 
 def test_the_token_is_in_no_log(site: str) -> None:

@@ -17,7 +17,7 @@ from templates.render import evaluate, render
 DIRECTORY = "https://acme.example/dir"
 CERTBOT = """#!/bin/sh
 echo "$*" >> {box}/asked
-[ ! -e {box}/broken ] || exit 1
+[ ! -e {box}/broken ] || {{ cat {box}/broken >&2; exit 1; }}
 case "$*" in *--dry-run*) exit 0 ;; esac
 mkdir -p {box}/letsencrypt/live/mostrador
 cp {box}/next.pem {box}/letsencrypt/live/mostrador/cert.pem
@@ -121,6 +121,18 @@ def test_a_failure_keeps_what_is_there_and_says_what_to_type(box: Box) -> None:
     assert "getent ahosts bot.example.org" in done.stderr
     assert (box.live / "cert.pem").exists()
     assert not (box.folder / "reloaded").exists()
+
+
+def test_a_refused_e_mail_is_not_told_as_a_fault_of_the_name(box: Box) -> None:
+    (box.folder / "broken").write_text("The ACME server believes owner@example.org is an invalid email address.\n")
+    done = box.renew()
+    assert done.returncode == 1
+    assert 'refuses the e-mail address "owner@example.org"' in done.stderr
+    assert "DNS" not in done.stderr
+    (box.folder / "broken").write_text("Some challenges have failed.\n")
+    done = box.renew()
+    assert "Some challenges have failed." in done.stderr
+    assert "DNS" in done.stderr
 
 
 def test_the_directory_is_lets_encrypts_unless_another_is_named() -> None:
