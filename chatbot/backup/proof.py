@@ -25,7 +25,7 @@ from chatbot.backup.shelf import Bundle, find_counted_before, show_bytes
 from chatbot.config import Config
 from chatbot.content import Content, forget_content, live_release_id, load_content
 from chatbot.llm import Means
-from chatbot.migrations import find_head
+from chatbot.migrations import find_head, is_behind
 from chatbot.rehearse import rehearse
 from chatbot.settings import load_settings
 
@@ -116,7 +116,7 @@ def _examine(manifest: Manifest, settings: dict[str, bytes], scratch: Database, 
         if differences := find_differences(manifest.tables, count_tables(connection)):
             raise BackupError(f"restored, the database isn't what was backed up: {'; '.join(differences[:5])}")
         secrets = check_stored_secrets(connection, manifest, keyed)
-    if manifest.revision != find_head():
+    if is_behind(manifest.revision):
         _upgrade(manifest, keyed, upgrade)
     findings = {
         "made_at": manifest.made_at.isoformat(),
@@ -140,8 +140,7 @@ def _upgrade(manifest: Manifest, config: Config, upgrade: Upgrade) -> None:
     except Exception as e:  # alembic has many, and none of them is ours
         raise BackupError(
             f"it was made by release {manifest.product} at migration {manifest.revision}, which this release can't "
-            f"bring to {find_head()} ({type(e).__name__}). Where that one is newer, install it first: "
-            "ansible-playbook ansible/deploy.yml"
+            f"bring to {find_head()} ({type(e).__name__})"
         ) from e
 
 

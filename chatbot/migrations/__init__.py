@@ -14,15 +14,10 @@ REVISION = re.compile(r'^(revision|down_revision) = "(\w+)"', re.MULTILINE)
 
 
 @cache
-def _read_files() -> list[dict[str, str]]:
-    """Read as text, because importing alembic costs the web processes 15 MB."""
-    return [dict(REVISION.findall(path.read_text("utf-8"))) for path in (FOLDER / "versions").glob("*.py")]
-
-
-@cache
 def find_head() -> str:
-    """The newest migration that this release has."""
-    found = _read_files()
+    """The newest migration of this release. Read from the files, because importing alembic costs the web processes 15 MB."""
+    files = (FOLDER / "versions").glob("*.py")
+    found: list[dict[str, str]] = [dict(REVISION.findall(path.read_text("utf-8"))) for path in files]
     heads = {f["revision"] for f in found} - {f["down_revision"] for f in found if "down_revision" in f}
     if len(heads) != 1:
         raise RuntimeError(f"there must be one newest migration, not {sorted(heads)}")
@@ -30,9 +25,9 @@ def find_head() -> str:
 
 
 def is_behind(revision: str | None) -> bool:
-    """Whether a database at that migration has to be upgraded first. One that this release doesn't know is a newer release's,
-    whose migrations only add: going back to this one needs no schema."""
-    return revision is None or (revision != find_head() and revision in {f["revision"] for f in _read_files()})
+    """Whether a database at that migration has to be upgraded first. They are numbered in order, and a newer release's only
+    add: going back to this one touches no schema."""
+    return revision is None or revision < find_head()
 
 
 def read_revision(connection: Connection) -> str | None:

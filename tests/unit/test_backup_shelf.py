@@ -159,7 +159,7 @@ def test_what_is_no_key_is_refused_and_not_repeated(text: str) -> None:
 
 
 def test_a_missing_key_file_names_the_command(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"ansible-playbook ansible/site\.yml --tags backups"):
+    with pytest.raises(ConfigError, match=r"ansible-playbook -i inventory.yml ansible/site\.yml --tags backups"):
         read_key_file(tmp_path / "backup.key")
 
 
