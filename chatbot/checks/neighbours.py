@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from chatbot.answer import make_client
@@ -184,7 +184,10 @@ def check_release(at: Surroundings) -> Finding | None:
     newest = answer.body.decode("utf-8", "replace").split("\n", 1)[0].strip()
     if answer.status != 200 or not VERSION.fullmatch(newest):
         return warn("not_told", url=at.settings.releases_url, status=answer.status or answer.problem)
-    own = version("mostrador")
+    try:
+        own = version("mostrador")
+    except PackageNotFoundError:
+        return None  # run from its source: no release is installed over it
     return warn("newer", newest=newest, own=own) if _order(newest) > _order(own) else ok(own=own)
 
 

@@ -35,8 +35,7 @@ def build_changed(folder: Path, version: str, *, breaks: str = "", grows: bool =
     setup = folder / "setup.cfg"
     setup.write_text(re.sub(r"^version = .*$", f"version = {version}", setup.read_text(), count=1, flags=re.MULTILINE))
     if breaks:
-        with (folder / breaks).open("a") as file:
-            file.write('\nraise RuntimeError("this release is broken on purpose")\n')
+        (folder / breaks).write_text('raise RuntimeError("this release is broken on purpose")\n')
     if grows:
         versions = folder / "chatbot/migrations/versions"
         head = max(re.findall(r'^revision = "(\w+)"', "\n".join(p.read_text() for p in versions.glob("*.py")), re.MULTILINE))

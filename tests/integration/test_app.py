@@ -219,13 +219,13 @@ def test_settings_set_get_unset(app: Flask) -> None:
         ["set", "mode", "loud"],
         ["set", "nonsense", "1"],
         ["get", "nonsense"],
-        ["set", "model_chain", "{not json"],
+        ["set", "model_chain", "-"],
         ["set", "language", "es", "--inbox", "456"],
         ["set", "chatwoot_url", "chatwoot.example"],
     ],
 )
 def test_settings_refuse_with_2_and_name_it(app: Flask, words: list[str]) -> None:
-    refused = app.test_cli_runner().invoke(args=["settings", *words])
+    refused = app.test_cli_runner().invoke(args=["settings", *words], input="{not json")
     assert refused.exit_code == 2
     assert refused.stderr.lower().startswith(words[1])
 

@@ -161,11 +161,22 @@ def test_a_database_with_content_is_refused(make_shop: MakeShop) -> None:
     old = fill(make_shop())
     bundle = old.make(NOW)
     new = make_shop()
-    new.talk(2)
+    new.run("INSERT INTO setting (key, value) VALUES ('mode', '\"live\"')")
     before = read_rows(new)
-    with pytest.raises(BackupError, match=r"has content \(2 rows of conversation, .*--replace"):
+    with pytest.raises(BackupError, match=r"has content \(1 rows of setting.*--replace"):
         new.restore(bundle, old.key)
     assert read_rows(new) == before
+
+
+def test_what_came_in_while_a_new_box_waited_for_its_backup_is_put_aside(make_shop: MakeShop) -> None:
+    """The domain leads to it already; Chatwoot is read for what came since the backup."""
+    old = fill(make_shop())
+    bundle = old.make(NOW)
+    new = make_shop()
+    new.talk(2)
+    found = new.restore(bundle, old.key)
+    assert found["former_database"] == f"{new.database}_before_restore"
+    assert len(read_rows(new)["conversation"]) == 40
     new.restore(bundle, old.key, replace=True)
     assert new.run("SELECT count(*) FROM conversation") == [40]
 

@@ -580,7 +580,11 @@ def test_monitoring_ran(patient: Patient) -> None:
     assert patient.see("monitoring") == "fail silent"
 
 
-def test_a_newer_release_is_told(patient: Patient) -> None:
+def test_a_newer_release_is_told(patient: Patient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    installed = tmp_path / "mostrador-0.1.0.dist-info"
+    installed.mkdir()
+    (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: mostrador\nVersion: 0.1.0\n")
+    monkeypatch.syspath_prepend(tmp_path)
     assert patient.see("release") == "absent"
     said = {"newest": b"99.0.0\n"}
     with Door(lambda *_: (200, {}, said["newest"]), days=None) as door:
