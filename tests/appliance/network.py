@@ -91,7 +91,8 @@ def drop_outside_address(number: int) -> None:
 def _raise_bridge() -> None:
     if Path(f"/sys/class/net/{BRIDGE}").exists():
         return
-    run("ip", "link", "add", BRIDGE, "mtu", _mtu(), "type", "bridge")
+    # an address of its own: else it takes one of the hosts' and changes it as they come and go, and nobody finds it
+    run("ip", "link", "add", BRIDGE, "mtu", _mtu(), "address", "02:00:00:89:07:01", "type", "bridge")
     run("ip", "addr", "add", f"{address(1)}/24", "dev", BRIDGE)
     run("ip", "addr", "add", f"{address_6(1)}/64", "dev", BRIDGE, "nodad")
     run("ip", "link", "set", BRIDGE, "up")

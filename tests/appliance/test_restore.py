@@ -57,14 +57,21 @@ def test_a_backup_is_proved_and_says_what_was_found(box: Box) -> None:
 
 def test_a_backup_with_a_flipped_byte_no_longer_counts(box: Box) -> None:
     box.mostrador("backup make --no-copy")
+    before = list_backups(box)
     spoiled = newest_bundle(box)
-    box.host.ssh(f"printf x | dd of={spoiled} bs=1 seek=$(($(stat --format=%s {spoiled}) / 2)) conv=notrunc status=none")
     name = Path(spoiled).name
+    assert before[name]
+    box.host.ssh(f"printf x | dd of={spoiled} bs=1 seek=$(($(stat --format=%s {spoiled}) / 2)) conv=notrunc status=none")
     assert box.host.try_ssh(f"/usr/local/bin/mostrador backup prove {name}", 300).returncode != 0
-    rows = {row["name"]: row for row in json.loads(box.mostrador("backup list --json"))["backups"]}
-    assert not rows[name]["counts"]
-    assert any(row["counts"] for row in rows.values()), "the ones before still do"
+    after = list_backups(box)
+    assert after == {**before, name: False}, "only the spoiled one"
     box.host.ssh(f"rm -f {spoiled}*")
+    box.mostrador("backup make --no-copy")
+
+
+def list_backups(box: Box) -> dict[str, bool]:
+    """name -> whether it counts."""
+    return {row["name"]: row["counts"] for row in json.loads(box.mostrador("backup list --json"))["backups"]}
 
 
 def test_a_backup_that_would_fill_the_disk_isn_t_made(box: Box) -> None:
