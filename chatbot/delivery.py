@@ -16,7 +16,8 @@ def deliver(delivery: Delivery) -> str:
         progress = read_progress(delivery)
         act = progress.next_act
         if act is None:
-            return "done"
+            # also where a crash came after the rest was dropped and before that was recorded
+            return "people" if delivery.turn.mode == "live" and progress.is_left_to_people else "done"
         if act["type"] == "action":
             goes_on = saga.perform(delivery, act, progress)
         elif act["state"] in {"sending", "unknown"}:

@@ -57,6 +57,13 @@ class Progress:
         return any(a["kind"] == "open" and a["state"] in {"started", "done"} for a in self.acts)
 
     @property
+    def is_left_to_people(self) -> bool:
+        """There was something to say, and all of it was dropped before it was ever tried."""
+        return any(a["kind"] == "say" for a in self.acts) and all(
+            a["state"] == "dropped" and not a["attempts"] and not a["error"] for a in self.acts
+        )
+
+    @property
     def has_spoken(self) -> bool:
         return any(a["kind"] in {"say", "note"} and a["state"] in {"sent", "held", "failed"} for a in self.acts)
 
