@@ -54,6 +54,10 @@ def create_app(config: Config | None = None, role: Role = "command") -> Flask:
     web.init_app(app, config)
     app.register_blueprint(health.bp)
     app.register_blueprint(webhook.bp)
+    if role != "worker":
+        from chatbot.web import panel  # noqa: PLC0415  the login's libraries, which a worker does without
+
+        panel.init_app(app, config)
     if role == "command":
         from chatbot import cli  # noqa: PLC0415  the web processes do without it and what it imports
 

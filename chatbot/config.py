@@ -89,6 +89,7 @@ class Config(FromEnvironment):
     redis_url: str = ""
     public_url: str = ""
     allowed_origins: CommaList = ()
+    asset_url: str = ""
     trusted_proxies: int = Field(default=0, ge=0, le=5)
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=1, le=65_535)

@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -62,6 +63,9 @@ class Settings(BaseModel):
 
     mode: Mode = "suggest"
     language: Language = "es"
+    spanish_address: Literal["tu", "usted"] = "tu"
+    time_zone: str = "Europe/Madrid"
+    business_name: str = Field(default="", max_length=200)
     resend: bool = False
     take_back_after_fault: bool = True
     max_replies_per_10_min: int = Field(default=30, ge=1, le=1_000)
@@ -114,6 +118,15 @@ class Settings(BaseModel):
         if "@" in value.split("://", 1)[-1].split("/", 1)[0]:
             raise ValueError("must not hold a user or a password")
         return value.rstrip("/")
+
+    @field_validator("time_zone")
+    @classmethod
+    def _check_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError("is no time zone; it looks like Europe/Madrid or America/Mexico_City") from None
+        return value
 
     @property
     def write_token(self) -> str:
@@ -222,8 +235,11 @@ def check_secrets(connection: Connection, config: Config) -> None:
         ) from None
 
 
-def save_setting(connection: Connection, config: Config, name: str, text: str | None) -> None:
-    """Stores one setting as given in text (None: back to its default). Raises ConfigError for a bad name or value."""
+def save_setting(connection: Connection, config: Config, name: str, text: str | None, who: str = "") -> None:
+    """Stores one setting as given in text (None: back to its default); who: shown beside it.
+
+    Raises ConfigError for a bad name or value.
+    """
     if name not in Settings.model_fields:
         raise ConfigError(name, "is no setting. `flask settings list` shows them all.")
     if text is None:
@@ -235,6 +251,7 @@ def save_setting(connection: Connection, config: Config, name: str, text: str | 
         "key": name,
         "value": None if is_secret else value,
         "secret": make_cipher(config).encrypt(json.dumps(value).encode()) if is_secret else None,
+        "updated_by": who,
     }
     statement = insert(Setting).values(row)
     connection.execute(statement.on_conflict_do_update(index_elements=["key"], set_={**row, "updated_at": func.now()}))

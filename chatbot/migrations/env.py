@@ -7,7 +7,7 @@ from flask import current_app
 from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.pool import NullPool
 
-import chatbot.models  # noqa: F401  the models register their tables
+import chatbot.models.people  # noqa: F401  all models register their tables
 from chatbot.db import Base
 
 ADVISORY_LOCK = 7_016_996_001

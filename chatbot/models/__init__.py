@@ -1,4 +1,4 @@
-"""The tables. Every model is imported here so that migrations see all of them."""
+"""The tables. Every model is imported here, but for people.py: it needs the login's libraries, which a worker does without."""
 
 from chatbot.models.content import Chunk, Entry, Release, Revision, release_revision
 from chatbot.models.inbox import Contact, Conversation, Inbox, Message, Webhook

@@ -53,3 +53,4 @@ class Setting(Base):
     value: Mapped[Any | None] = mapped_column(JSONB(none_as_null=True))
     secret: Mapped[bytes | None] = mapped_column(LargeBinary)
     updated_at: Mapped[CreatedAt]
+    updated_by: Mapped[str] = mapped_column(server_default="")

@@ -20,7 +20,7 @@ from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.pool import NullPool
 
-import chatbot.models  # noqa: F401
+import chatbot.models.people  # noqa: F401
 from chatbot import boot, create_app
 from chatbot.db import Base, db
 from chatbot.migrations import FOLDER, find_head, is_behind, read_revision
