@@ -1,0 +1,56 @@
+"""The panel's loop: a wrong reply in the log, why, mended in the draft, tried, published, right for the customer, rolled back."""
+
+from __future__ import annotations
+
+import pytest
+from acceptance.box import Box
+from playwright.sync_api import Page, expect
+
+from browser.conftest import shoot
+
+pytestmark = pytest.mark.browser
+QUESTION = "¿Hacéis envíos a Canarias?"
+WRONG, RIGHT = "Sí, enviamos a Canarias en 5 días.", "Sí, y a Canarias tarda 8 días."
+
+
+def ask(box: Box) -> list[str]:
+    conversation = box.pretend.customer(QUESTION)["conversation"]
+    box.settle()
+    return box.texts(conversation)
+
+
+def test_a_wrong_reply_is_mended_tried_published_and_rolled_back(page: Page, box: Box) -> None:
+    assert ask(box) == [WRONG]
+
+    page.goto("/")
+    page.get_by_role("link", name="Conversaciones").first.click()
+    page.locator("main a[href*='/conversations/']").first.click()
+    expect(page.locator("main")).to_contain_text(WRONG)
+    page.locator("main details summary").first.click()
+    shoot(page, "journey-1-why")
+
+    page.locator("main a[href*='/content/faq/canarias']").first.click()
+    answer = page.locator("textarea").filter(has_text=WRONG)
+    answer.fill(RIGHT)
+    page.locator("main form button[type=submit], main form button:not([type])").filter(has_text="Guardar").first.click()
+    expect(page.locator("body")).to_contain_text("1")
+    assert ask(box) == [WRONG]  # a draft is nobody's answer yet
+
+    page.goto("/testbot")
+    page.locator("main form textarea, main form input[type=text]").first.fill(QUESTION)
+    page.locator("main form button").first.click()
+    expect(page.locator("main")).to_contain_text(RIGHT)
+    expect(page.locator("main")).to_contain_text(WRONG)
+    shoot(page, "journey-2-tried")
+
+    page.goto("/release")
+    expect(page.locator("main")).to_contain_text("canarias")
+    page.locator("main button").filter(has_text="Publicar").first.click()
+    page.wait_for_load_state()
+    shoot(page, "journey-3-published")
+    assert ask(box) == [RIGHT]
+
+    page.goto("/release")
+    page.locator("main button").filter(has_text="Volver").first.click()
+    page.wait_for_load_state()
+    assert ask(box) == [WRONG]

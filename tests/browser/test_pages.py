@@ -1,0 +1,74 @@
+"""Every page of the menu, in both languages, wide and on a phone, light and dark: nothing sideways, nothing serious for axe."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from acceptance.box import ROOT, Box
+from playwright.sync_api import BrowserContext, Page
+
+from browser.conftest import PHONE, WIDE, shoot
+
+pytestmark = pytest.mark.browser
+
+AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
+IS_SIDEWAYS = "document.documentElement.scrollWidth > innerWidth + 1"
+RULES = "axe.run(document, {resultTypes: ['violations']}).then(r => r.violations)"
+
+
+@pytest.fixture(scope="module")
+def addresses(owner: BrowserContext, box: Box) -> list[str]:
+    """What the menu leads to, with a conversation in the lists."""
+    box.pretend.customer("¿Hacéis envíos a Canarias?")
+    box.settle()
+    page = owner.new_page()
+    page.goto("/")
+    found = page.locator("#menu a.nav-link").evaluate_all("links => links.map(a => a.getAttribute('href'))")
+    page.close()
+    assert len(found) >= 12
+    return [*found, "/account"]
+
+
+@pytest.mark.parametrize("width", ["wide", "phone"])
+@pytest.mark.parametrize("language", ["es", "en"])
+def test_no_page_scrolls_sideways_and_axe_finds_nothing_serious(
+    page: Page, box: Box, addresses: list[str], language: str, width: str
+) -> None:
+    with box.engine.begin() as connection:
+        connection.exec_driver_sql(f"UPDATE account SET language = '{language}'")
+    page.set_viewport_size(WIDE if width == "wide" else PHONE)  # type: ignore[arg-type]
+    wrong = []
+    for address in addresses:
+        answer = page.goto(address)
+        assert answer is not None
+        name = f"{address.strip('/').replace('/', '-') or 'home'}-{language}-{width}"
+        shoot(page, name)
+        if answer.status != 200:
+            wrong.append(f"{name}: {answer.status}")
+            continue
+        assert page.locator("html").get_attribute("lang") == language
+        if page.evaluate(IS_SIDEWAYS):
+            wrong.append(f"{name}: scrolls sideways")
+        page.evaluate(AXE.read_text())
+        for violation in page.evaluate(RULES):
+            if violation["impact"] in {"serious", "critical"}:
+                targets = [node["target"] for node in violation["nodes"][:3]]
+                wrong.append(f"{name}: {violation['id']} {json.dumps(targets)}")
+    assert wrong == []
+
+
+def test_dark_pages_are_dark(page: Page, box: Box, addresses: list[str]) -> None:
+    with box.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE account SET theme = 'dark', language = 'es'")
+    wrong = []
+    for address in addresses:
+        page.goto(address)
+        shoot(page, f"{address.strip('/').replace('/', '-') or 'home'}-dark")
+        page.evaluate(AXE.read_text())
+        for violation in page.evaluate(RULES):
+            if violation["id"] == "color-contrast":
+                wrong.append(f"{address}: {[node['target'] for node in violation['nodes'][:3]]}")
+    with box.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE account SET theme = 'auto'")
+    assert wrong == []
