@@ -1,12 +1,12 @@
-"""Takes away what is kept only for a while: raw webhooks and traces."""
+"""Takes away what is kept only for a while: raw webhooks, traces, and deleted tests of the test bot."""
 
 from __future__ import annotations
 
 from sqlalchemy import Engine, text
 
-KEPT_DAYS = {"webhook": 7, "turn_trace": 30}
-TIMES = {"webhook": "received_at", "turn_trace": "created_at"}
-KEYS = {"webhook": "id", "turn_trace": "turn_id"}
+KEPT_DAYS = {"webhook": 7, "turn_trace": 30, "kept_test": 30}
+TIMES = {"webhook": "received_at", "turn_trace": "created_at", "kept_test": "deleted_at"}
+KEYS = {"webhook": "id", "turn_trace": "turn_id", "kept_test": "id"}
 BATCH = 5_000
 
 

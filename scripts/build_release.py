@@ -20,6 +20,8 @@ ROOT = Path(__file__).resolve().parent.parent
 SOURCES = ("chatbot", "setup.cfg", "pyproject.toml", "README.md", "LICENSE")
 BESIDE = ("requirements.txt", "wsgi.py", "systemd", "nginx", "CHANGELOG.md", "LICENSE")
 PINNED = "requirements-ansible.txt"
+# published without a wheel, and nothing is built on a box
+SOURCE_ONLY = ("flask-principal",)
 STATIC = ROOT / "chatbot" / "static"
 UNWANTED = shutil.ignore_patterns("__pycache__", "*.pyc", ".*")
 
@@ -75,21 +77,24 @@ def build_wheel(source: Path, target: Path, epoch: int) -> None:
         path.chmod(0o755 if path.is_dir() else 0o644)
     pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
     environment = {**os.environ, "SOURCE_DATE_EPOCH": str(epoch)}
-    lines = read_pinned_setuptools()
+    lines = read_pinned(PINNED, "setuptools")
     if not has_setuptools(lines[0]):
         tools, pinned = source.with_name("tools"), source.with_name("setuptools.txt")
         pinned.write_text("".join(lines))
         hashed = ["--require-hashes", "--no-deps", "--only-binary", ":all:", "--requirement", str(pinned)]
         subprocess.run([*pip, "install", "--target", str(tools), *hashed], check=True)
         environment["PYTHONPATH"] = str(tools)
-    command = [*pip, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(target), str(source)]
-    subprocess.run(command, check=True, env=environment)
+    wheel = [*pip, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(target)]
+    subprocess.run([*wheel, str(source)], check=True, env=environment)
+    unbuilt = source.with_name("unbuilt.txt")
+    unbuilt.write_text("".join(line for name in SOURCE_ONLY for line in read_pinned("requirements.txt", name)))
+    subprocess.run([*wheel, "--require-hashes", "--requirement", str(unbuilt)], check=True, env=environment)
 
 
-def read_pinned_setuptools() -> list[str]:
-    """Its lines of the pinned requirements, with the hashes: what builds us as root isn't whatever an index has today."""
-    lines = (ROOT / PINNED).read_text("utf-8").splitlines(keepends=True)
-    start = next(number for number, line in enumerate(lines) if line.startswith("setuptools=="))
+def read_pinned(file: str, name: str) -> list[str]:
+    """A package's lines of pinned requirements, with the hashes: what builds us as root isn't whatever an index has today."""
+    lines = (ROOT / file).read_text("utf-8").splitlines(keepends=True)
+    start = next(number for number, line in enumerate(lines) if line.startswith(f"{name}=="))
     end = next(number for number in range(start, len(lines)) if not lines[number].rstrip().endswith("\\"))
     return lines[start : end + 1]
 

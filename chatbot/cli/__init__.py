@@ -28,6 +28,7 @@ COMMANDS = {
     "prune": ("prune",),
     "settings": ("settings",),
     "simulate": ("simulate",),
+    "user": ("user",),
     "worker": ("worker",),
 }
 

@@ -11,6 +11,7 @@ from chatbot.content import live_release_id, load_content, load_draft
 from chatbot.db import db
 from chatbot.llm import Means
 from chatbot.rehearse import rehearse
+from chatbot.reply import InboxView
 from chatbot.settings import load_settings
 
 
@@ -27,7 +28,7 @@ def ask(text: str, draft: bool, channel: str, as_json: bool) -> None:
     with db.engine.connect() as connection:
         settings = load_settings(connection, current_app.config["CONFIG"])
         content = load_draft(connection) if draft else load_content(connection, live_release_id(connection))
-    reply, parts, trace = rehearse(Means(db.engine, settings), content, text, channel)
+    reply, parts, trace = rehearse(Means(db.engine, settings), content, text, inbox=InboxView(0, "", channel))
     if as_json:
         print_json(
             {

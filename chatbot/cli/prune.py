@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import click
 from flask.cli import with_appcontext
 
 from chatbot.cli.settings import as_json, print_json
 from chatbot.db import db
+from chatbot.numbers import roll_up
 from chatbot.prune import KEPT_DAYS
 from chatbot.prune import prune as run
 
@@ -16,6 +19,8 @@ from chatbot.prune import prune as run
 @with_appcontext
 def prune(as_json: bool) -> None:
     """Takes away what is older than its time. Meant to run every night."""
+    with db.engine.begin() as connection:  # counted before anything goes
+        roll_up(connection, datetime.now(UTC))
     gone = run(db.engine)
     if as_json:
         print_json(gone)

@@ -25,8 +25,12 @@ FEW_STEMS = 3
 # What a passage in another language than the customer's is worth beside one in theirs.
 FOREIGN = 0.5
 RANK_WEIGHT = 0.5
+# the release id of a Content that is rehearsed before it is published: what is newest of each entry
+DRAFT = 0
 
-SEARCH = sql("""
+IN_RELEASE = "release_revision rr ON rr.revision_id = c.revision_id AND rr.release_id = :release_id"
+IN_DRAFT = "(SELECT max(id) AS newest FROM revision GROUP BY entry_id) rr ON rr.newest = c.revision_id"
+SEARCH_TEXT = """
 WITH stem AS MATERIALIZED (
     SELECT stem, to_tsquery('simple', '''' || stem || '''') AS query FROM unnest(cast(:stems AS text[])) AS s (stem)
 ), found AS MATERIALIZED (
@@ -51,7 +55,9 @@ SELECT c.id AS chunk_id, c.revision_id, e.key AS entry_key, r.body ->> 'title' A
   JOIN entry e ON e.id = r.entry_id
  WHERE jsonb_array_length(r.body -> 'inboxes') = 0 OR r.body -> 'inboxes' @> to_jsonb(cast(:inbox AS bigint))
     OR NOT r.body ? 'inboxes'
-""")
+"""
+SEARCH = sql(SEARCH_TEXT)
+SEARCH_DRAFT = sql(SEARCH_TEXT.replace(IN_RELEASE, IN_DRAFT))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +89,7 @@ class Passage:
 def search(
     connection: Connection, release_id: int | None, question: str, language: Language, limit: int = 6, inbox: int | None = None
 ) -> list[Passage]:
-    """The release's passages about a question, best first; those in the customer's language before equal foreign ones.
+    """The release's (or the DRAFT's) passages about a question, best first; the customer's language before equal foreign ones.
 
     inbox: Chatwoot's id; articles limited to other inboxes are left out. None leaves out every limited one.
     """
@@ -93,7 +99,7 @@ def search(
     every = sorted({stem for of_language in stems.values() for stem in of_language})
     found = run(
         connection,
-        SEARCH,
+        SEARCH_DRAFT if release_id == DRAFT else SEARCH,
         {
             "query": " | ".join(f"'{stem}'" for stem in every),
             "stems": every,

@@ -1,8 +1,12 @@
 """The tables. Every model is imported here, but for people.py: it needs the login's libraries, which a worker does without."""
 
 from chatbot.models.content import Chunk, Entry, Release, Revision, release_revision
+from chatbot.models.imports import ImportJob
 from chatbot.models.inbox import Contact, Conversation, Inbox, Message, Webhook
+from chatbot.models.kept_tests import KeptTest
+from chatbot.models.numbers import Hourly
 from chatbot.models.state import Instance, Setting
+from chatbot.models.teaching import DismissedQuestion
 from chatbot.models.turns import Action, LlmCall, Part, Turn, TurnTrace
 
 __all__ = [
@@ -10,9 +14,13 @@ __all__ = [
     "Chunk",
     "Contact",
     "Conversation",
+    "DismissedQuestion",
     "Entry",
+    "Hourly",
+    "ImportJob",
     "Inbox",
     "Instance",
+    "KeptTest",
     "LlmCall",
     "Message",
     "Part",

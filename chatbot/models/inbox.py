@@ -11,6 +11,10 @@ from sqlalchemy.orm import Mapped, mapped_column
 from chatbot.db import At, Base, Big, CreatedAt, Id
 
 
+# full-text search that minds neither accents nor case; messages and our parts have the same
+FOLDED_TEXT = "to_tsvector('simple', translate(lower(text), 'áàéèíìóòúùüñ', 'aaeeiioouuun'))"
+
+
 class Inbox(Base):
     """mode, debounce_s: None takes the setting's. heard_at: when a webhook first told of it; is_foreign: Chatwoot says that
     another bot, or none, is connected to it."""
@@ -91,6 +95,7 @@ class Conversation(Base):
         Index("ix_conversation_lease_by", "lease_by", postgresql_where=sql("lease_by IS NOT NULL")),
         Index("ix_conversation_contact_id", "contact_id"),
         Index("ix_conversation_inbox_id", "inbox_id"),
+        Index("ix_conversation_updated_at", "updated_at", "id"),
     )
 
 
@@ -125,6 +130,7 @@ class Message(Base):
         Index("ix_message_conversation_seq", "conversation_id", "seq"),
         Index("ix_message_conversation_chatwoot", "conversation_id", "chatwoot_id"),
         Index("ix_message_turn_id", "turn_id"),
+        Index("ix_message_search", sql(FOLDED_TEXT), postgresql_using="gin"),
         Index("ix_message_press", "conversation_id", "seq", postgresql_where=sql("kind = 'submitted'")),
     )
 

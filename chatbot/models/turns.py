@@ -9,6 +9,7 @@ from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, mapped_column
 
 from chatbot.db import At, Base, Big, CreatedAt, Id
+from chatbot.models.inbox import FOLDED_TEXT
 
 
 class Turn(Base):
@@ -48,6 +49,7 @@ class Turn(Base):
         Index("uq_turn_unfinished", "conversation_id", unique=True, postgresql_where=sql("finished_at IS NULL")),
         Index("ix_turn_conversation_id", "conversation_id", "id"),
         Index("ix_turn_release_id", "release_id"),
+        Index("ix_turn_finished_at", "finished_at"),
     )
 
 
@@ -81,6 +83,7 @@ class Part(Base):
 
     __table_args__ = (
         Index("ix_part_turn_id", "turn_id", "ordinal"),
+        Index("ix_part_search", sql(FOLDED_TEXT), postgresql_using="gin"),
         Index("ix_part_conversation_id", "conversation_id", "id"),
     )
 

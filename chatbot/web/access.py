@@ -22,6 +22,7 @@ OPEN_ENDPOINTS = frozenset(
         "health.readyz",
         "webhook.chatwoot",
         "webhook.chatwoot_token",
+        "welcome.page",
     }
 )
 # Flask-Security's own views; the second list needs an account

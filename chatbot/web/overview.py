@@ -2,16 +2,101 @@
 
 from __future__ import annotations
 
-from flask import Blueprint
-from flask.typing import ResponseReturnValue
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
 
+from flask import Blueprint, current_app
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_login import current_user
+from sqlalchemy import Connection, text
+
+from chatbot import numbers
 from chatbot.web.access import allow
-from chatbot.web.pages import render
+from chatbot.web.database import reading, writing
+from chatbot.web.pages import read_instance, render
+from chatbot.web.reader import panel_settings
 
 bp = Blueprint("overview", __name__)
+TRIED = text("SELECT EXISTS (SELECT FROM turn WHERE state IN ('answered', 'suggested'))")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One line of the launch checklist. endpoint: where it is done."""
+
+    title: str
+    advice: str
+    is_done: bool
+    endpoint: str
 
 
 @bp.get("/")
 @allow("agent")
 def page() -> ResponseReturnValue:
-    return render("overview/page.html")
+    count_newest()
+    zone = ZoneInfo(panel_settings().time_zone)
+    today = datetime.now(zone).date()
+    period = numbers.Period(today, today, zone)
+    connection = reading()
+    return render(
+        "overview/page.html",
+        steps=list_steps(connection),
+        today=numbers.sum_total(connection, period),
+        wait_s=numbers.find_quantile(numbers.read_latency(connection, period), 0.5),
+        forecast=numbers.forecast_month(connection, today, zone),
+        attention=numbers.read_attention(connection),
+    )
+
+
+def count_newest() -> None:
+    """The current hours, where nobody counted them lately."""
+    now = datetime.now(UTC)
+    if numbers.is_stale(reading(), now):
+        with writing() as connection:
+            numbers.roll_up(connection, now)
+
+
+def list_steps(connection: Connection) -> list[Step]:
+    settings = panel_settings()
+    has_chatwoot = bool(settings.chatwoot_url and settings.chatwoot_access_token.get_secret_value())
+    has_ai = bool(settings.openai_api_key.get_secret_value())
+    ai_advice = (
+        _("The AI helps with what no FAQ answers.") if has_ai else _("It works without: add a key when you want AI answers.")
+    )
+    steps = [
+        Step(_("Connect Chatwoot"), _("So that customers' messages reach the bot."), has_chatwoot, "wizard.page"),
+        Step(_("Publish what it may say"), _("Customers only get what is published."), has_release(), "release.page"),
+        Step(
+            _("See it answer"),
+            _("Try a few questions, then let it answer a conversation."),
+            has_tried(connection),
+            "testbot.page",
+        ),
+        Step(_("AI, or without"), ai_advice, True, "settings.page"),
+        Step(_("Protect your account"), _("Log in with a second factor."), has_second_factor(), "security.two_factor_setup"),
+        Step(
+            _("Get alerts"),
+            _("So that you hear of a fault before your customers do."),
+            bool(settings.alert_urls),
+            "settings.page",
+        ),
+    ]
+    if (folder := Path(current_app.config["CONFIG"].backup_folder)).is_dir():
+        has_backup = any(folder.glob("*.proved"))
+        steps.append(Step(_("Have a backup"), _("Made every night and proved by restoring it."), has_backup, "operations.page"))
+    return steps
+
+
+def has_release() -> bool:
+    return read_instance().live_release_id is not None
+
+
+def has_tried(connection: Connection) -> bool:
+    return bool(connection.execute(TRIED).scalar())
+
+
+def has_second_factor() -> bool:
+    return bool(current_user.tf_primary_method or current_user.webauthn)

@@ -6,9 +6,37 @@ from flask import Flask
 from flask_bootstrap import Bootstrap5
 
 from chatbot.config import Config
-from chatbot.web import access, assets, login, overview, pages, reader, webhook
+from chatbot.web import (
+    access,
+    analytics,
+    assets,
+    content,
+    conversations,
+    imports,
+    login,
+    operations,
+    overview,
+    pages,
+    reader,
+    release,
+    teaching,
+    testbot,
+    webhook,
+    welcome,
+)
 
-BLUEPRINTS = (overview.bp,)
+BLUEPRINTS = (
+    analytics.bp,
+    content.bp,
+    conversations.bp,
+    imports.bp,
+    operations.bp,
+    overview.bp,
+    release.bp,
+    teaching.bp,
+    testbot.bp,
+    welcome.bp,
+)
 
 
 def init_app(app: Flask, config: Config) -> None:

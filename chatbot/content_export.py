@@ -1,0 +1,76 @@
+"""Content as tables for a spreadsheet: the same columns that an import knows, and nothing that it would run."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import xlsxwriter
+
+from chatbot.content import Article, Body, CannedResponse, Content, FaqEntry
+from chatbot.errors import ContentError
+
+COLUMNS: dict[str, tuple[str, ...]] = {
+    "faq": ("key", "question_es", "question_en", "answer_es", "answer_en", "handoff", "inboxes"),
+    "canned": ("key", "text_es", "text_en", "exact", "keywords", "patterns", "events", "handoff", "inboxes"),
+    "article": ("key", "title", "language", "text", "url", "inboxes"),
+}
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+MAX_XLSX_CELL = 32_767  # Excel's own limit
+
+
+def defuse(cell: str) -> str:
+    """A text that a spreadsheet would take for a formula gets an apostrophe before it, as a person would type it."""
+    return f"'{cell}" if cell.startswith(FORMULA_STARTS) else cell
+
+
+def make_rows(content: Content, kind: str) -> Iterator[list[str]]:
+    """The columns' names, then one row per entry; several phrasings stand on lines of their own."""
+    columns = COLUMNS[kind]
+    yield list(columns)
+    entries: Sequence[Body] = getattr(content, kind)
+    for body in entries:
+        cells = _read_cells(body)
+        yield [cells.get(column, "") for column in columns]
+
+
+def _read_cells(body: Body) -> dict[str, str]:
+    cells = {"key": body.key, "inboxes": " ".join(map(str, body.inboxes))}
+    if isinstance(body, FaqEntry):
+        cells |= {f"question_{language}": "\n".join(listed) for language, listed in body.questions.items()}
+        cells |= {f"answer_{language}": text for language, text in body.answers.items()}
+    if isinstance(body, CannedResponse):
+        cells |= {f"text_{language}": text for language, text in body.texts.items()}
+        cells |= {name: "\n".join(getattr(body, name)) for name in ("exact", "keywords", "patterns", "events")}
+    if isinstance(body, FaqEntry | CannedResponse):
+        cells["handoff"] = "yes" if body.handoff else "no"
+    if isinstance(body, Article):
+        cells |= {"title": body.title, "language": body.language, "text": body.text, "url": body.url or ""}
+    return cells
+
+
+def write_csv(rows: Iterable[Sequence[Any]], delimiter: str) -> Iterator[bytes]:
+    """Row by row; the mark at the start tells spreadsheets that it is UTF-8."""
+    yield b"\xef\xbb\xbf"
+    for row in rows:
+        out = io.StringIO()
+        csv.writer(out, delimiter=delimiter).writerow([defuse(str(cell)) for cell in row])
+        yield out.getvalue().encode()
+
+
+def write_xlsx(rows: Iterable[Sequence[str]]) -> bytes:
+    """Raises ContentError where a text is longer than a cell of Excel may be."""
+    out = io.BytesIO()
+    workbook = xlsxwriter.Workbook(out, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False})
+    sheet = workbook.add_worksheet()
+    wraps = workbook.add_format({"text_wrap": True, "valign": "top"})
+    sheet.set_column(0, 20, 30, wraps)
+    for number, row in enumerate(rows):
+        for column, cell in enumerate(map(defuse, row)):
+            if len(cell) > MAX_XLSX_CELL:
+                raise ContentError(row[0])
+            sheet.write_string(number, column, cell)
+    workbook.close()
+    return out.getvalue()

@@ -1,0 +1,154 @@
+"""What the content pages ask of entries and revisions: lists of the draft, what isn't published yet, history, word diffs."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Select, and_, exists, func, select, true
+from sqlalchemy.orm import aliased
+
+from chatbot.content import live_release_id
+from chatbot.models import Entry, Revision, release_revision
+
+ACCENTS, PLAIN = "áàéèíìóòúùüñ", "aaeeiioouuun"
+BIN_DAYS = 30
+WORDS = re.compile(r"\s+|\w+|[^\w\s]")
+
+
+@dataclass(frozen=True, slots=True)
+class EntryLine:
+    """The newest revision of an entry. state: "live" as it is, "changed" since publishing, "new", or "removed"."""
+
+    key: str
+    body: dict[str, Any]
+    revision_id: int
+    author: str
+    changed_at: datetime
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One entry whose draft differs from what is published. before, after: readable texts; None where there is none."""
+
+    kind: str
+    key: str
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+    author: str
+    changed_at: datetime
+
+
+newest = (
+    select(Revision)
+    .where(Revision.entry_id == Entry.id)
+    .order_by(Revision.id.desc())
+    .limit(1)
+    .correlate(Entry)
+    .lateral("newest")
+)
+SORTS = {"key": (Entry.key,), "changed": (newest.c.id,)}
+
+
+def select_entries(connection: Connection, kind: str, search: str, state: str) -> Select[Any]:
+    """A statement of rows as make_line() reads them, without order and limit. state: "", "live", "changed" or "bin"."""
+    live = live_release_id(connection)
+    of_live = aliased(Revision)
+    in_release = (
+        release_revision.c.release_id == live,
+        release_revision.c.revision_id == of_live.id,
+        of_live.entry_id == Entry.id,
+    )
+    was_live = exists().where(*in_release)
+    in_live = exists().where(*in_release, of_live.body == newest.c.body)
+    columns = (
+        Entry.key, newest.c.id, newest.c.body, newest.c.author, newest.c.created_at,
+        in_live.label("in_live"), was_live.label("was_live"),
+    )  # fmt: skip
+    statement = select(*columns).select_from(Entry).join(newest, true()).where(Entry.kind == kind)
+    if state == "bin":
+        young = newest.c.created_at > func.now() - func.make_interval(0, 0, 0, BIN_DAYS)
+        statement = statement.where(newest.c.body.is_(None), young)
+    else:
+        statement = statement.where(newest.c.body.is_not(None))
+    if state in {"live", "changed"}:
+        statement = statement.where(in_live if state == "live" else ~in_live)
+    for word in search.lower().split():
+        folded = word.translate(str.maketrans(ACCENTS, PLAIN))
+        text = func.translate(func.lower(func.concat(Entry.key, " ", newest.c.body)), ACCENTS, PLAIN)
+        statement = statement.where(text.contains(folded, autoescape=True))
+    return statement
+
+
+def make_line(row: Any) -> EntryLine:
+    state = "removed" if row.body is None else "live" if row.in_live else "changed" if row.was_live else "new"
+    return EntryLine(row.key, row.body or {}, row.id, row.author, row.created_at, state)
+
+
+def read_newest(connection: Connection, kind: str, key: str) -> Any | None:
+    """The newest revision's row (id, entry_id, body, author, created_at), or None where there is no such entry."""
+    columns = (Revision.id, Revision.entry_id, Revision.body, Revision.author, Revision.created_at)
+    statement = select(*columns).join(Entry, Entry.id == Revision.entry_id).where(Entry.kind == kind, Entry.key == key)
+    return connection.execute(statement.order_by(Revision.id.desc()).limit(1)).first()
+
+
+def list_history(connection: Connection, kind: str, key: str, limit: int = 100) -> list[Any]:
+    """Its revisions, the newest first, each with `is_live`."""
+    is_live = exists().where(
+        release_revision.c.release_id == live_release_id(connection), release_revision.c.revision_id == Revision.id
+    )
+    columns = (Revision.id, Revision.body, Revision.author, Revision.created_at, is_live.label("is_live"))
+    statement = select(*columns).join(Entry, Entry.id == Revision.entry_id).where(Entry.kind == kind, Entry.key == key)
+    return list(connection.execute(statement.order_by(Revision.id.desc()).limit(limit)))
+
+
+def read_revision_body(connection: Connection, kind: str, key: str, revision_id: int) -> dict[str, Any] | None:
+    """A former state of an entry. None where it is another entry's, or was a removal."""
+    statement = select(Revision.body).join(Entry, Entry.id == Revision.entry_id)
+    found: dict[str, Any] | None = connection.scalar(
+        statement.where(Entry.kind == kind, Entry.key == key, Revision.id == revision_id)
+    )
+    return found
+
+
+def list_changes(connection: Connection, limit: int = 500) -> list[Change]:
+    """What publishing would change, by kind and key."""
+    live = live_release_id(connection)
+    published = (
+        select(Revision.id, Revision.body, Revision.entry_id)
+        .join(release_revision, and_(release_revision.c.revision_id == Revision.id, release_revision.c.release_id == live))
+        .subquery()
+    )
+    columns = (Entry.kind, Entry.key, published.c.body.label("before"), newest.c.body.label("after"), newest.c.author)
+    statement = (
+        select(*columns, newest.c.created_at)
+        .select_from(Entry)
+        .join(newest, true())
+        .outerjoin(published, published.c.entry_id == Entry.id)
+        .where(newest.c.body.is_distinct_from(published.c.body), newest.c.body.is_not(None) | published.c.id.is_not(None))
+        .order_by(Entry.kind, Entry.key)
+        .limit(limit)
+    )
+    return [Change(*row) for row in connection.execute(statement)]
+
+
+def count_changes(connection: Connection) -> int:
+    return len(list_changes(connection))
+
+
+def diff_words(before: str, after: str) -> Iterator[tuple[str, str]]:
+    """("=" | "-" | "+", text) pieces that lead from before to after, word by word."""
+    old, new = WORDS.findall(before), WORDS.findall(after)
+    for tag, a, b, c, d in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        if tag == "equal":
+            yield "=", "".join(old[a:b])
+            continue
+        if b > a:
+            yield "-", "".join(old[a:b])
+        if d > c:
+            yield "+", "".join(new[c:d])

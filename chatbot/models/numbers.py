@@ -1,0 +1,34 @@
+"""Figures by the hour, so that a page over 90 days counts thousands of rows instead of millions."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import ARRAY, BigInteger, DateTime, Integer
+from sqlalchemy import text as sql
+from sqlalchemy.orm import Mapped, mapped_column
+
+from chatbot.db import Base, Big, CreatedAt
+
+
+class Hourly(Base):
+    """What the turns that finished in this hour came to. inbox_id 0, and the empty text: none.
+
+    conversations: those whose first turn this was; latency: how many first messages went out within each of
+    numbers.BOUNDS_S of the customer's message, the last one beyond them; unpriced: calls whose price nobody knows.
+    """
+
+    __tablename__ = "hourly"
+
+    hour: Mapped[datetime] = mapped_column(DateTime(timezone=True), primary_key=True)
+    inbox_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    responder: Mapped[str] = mapped_column(primary_key=True)
+    language: Mapped[str] = mapped_column(primary_key=True)
+    outcome: Mapped[str] = mapped_column(primary_key=True)
+    turns: Mapped[int] = mapped_column(server_default=sql("0"))
+    conversations: Mapped[int] = mapped_column(server_default=sql("0"))
+    tokens: Mapped[Big] = mapped_column(server_default=sql("0"))
+    micros: Mapped[Big] = mapped_column(server_default=sql("0"))
+    unpriced: Mapped[int] = mapped_column(server_default=sql("0"))
+    latency: Mapped[list[int]] = mapped_column(ARRAY(Integer), server_default=sql("'{}'"))
+    rolled_at: Mapped[CreatedAt]

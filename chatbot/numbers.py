@@ -1,0 +1,239 @@
+"""The figures of Analytics and Inicio: rolled up by the hour, then summed over any period in the business's days."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection, Row, text
+
+from chatbot.text import split_words
+
+BOUNDS_S = (1, 2, 3, 5, 8, 10, 15, 20, 30, 45, 60, 90, 120, 180, 300, 600, 1_800, 3_600)
+UNKNOWING = ("unsure", "llm_down", "crashed", "stale", "loop")  # handed off because the bot had no answer
+OUTCOMES = ("answered", "handed_off", "unanswered", "suggested", "ignored")
+AGAIN = timedelta(hours=2)  # a call is settled and a part sent a little after its turn was counted
+STALE = timedelta(minutes=5)
+SAMPLE = 2_000
+
+HISTOGRAM = ", ".join(f"count(*) FILTER (WHERE bucket = {n})::int" for n in range(len(BOUNDS_S) + 1))
+ROLL_UP = text(f"""
+WITH t AS (
+  SELECT turn.id, turn.conversation_id, date_trunc('hour', turn.finished_at, 'UTC') AS hour,
+    conversation.inbox_id, coalesce(turn.responder, '') AS responder,
+    coalesce(turn.language, conversation.language, '') AS language,
+    CASE WHEN turn.state = 'ignored' THEN 'ignored'
+      WHEN turn.handoff_reason = ANY(:unknowing) THEN 'unanswered'
+      WHEN turn.state IN ('suggested', 'watched') THEN 'suggested'
+      WHEN turn.handoff_reason IS NOT NULL THEN 'handed_off' ELSE 'answered' END AS outcome,
+    turn.id = (SELECT min(f.id) FROM turn f WHERE f.conversation_id = turn.conversation_id) AS is_first
+  FROM turn JOIN conversation ON conversation.id = turn.conversation_id
+  WHERE turn.finished_at >= :start AND turn.finished_at < :until
+), f AS (
+  SELECT t.*, c.tokens, c.micros, c.unpriced, width_bucket(
+    extract(epoch FROM (SELECT min(sent_at) FROM part WHERE turn_id = t.id AND NOT is_note)
+      - (SELECT min(arrived_at) FROM message WHERE turn_id = t.id))::float8, CAST(:bounds AS float8[])) AS bucket
+  FROM t LEFT JOIN LATERAL (
+    SELECT sum(coalesce(input_tokens, 0) + coalesce(output_tokens, 0)) AS tokens,
+      sum(coalesce(cost_micros, CASE WHEN state = 'reserved' THEN reserved_micros END)) AS micros,
+      count(*) FILTER (WHERE state = 'settled' AND cost_micros IS NULL) AS unpriced
+    FROM llm_call WHERE turn_id = t.id) c ON true
+)
+INSERT INTO hourly (hour, inbox_id, responder, language, outcome, turns, conversations, tokens, micros, unpriced, latency)
+SELECT hour, inbox_id, responder, language, outcome, count(*), count(*) FILTER (WHERE is_first),
+  coalesce(sum(tokens), 0), coalesce(sum(micros), 0), coalesce(sum(unpriced), 0), ARRAY[{HISTOGRAM}]
+FROM f GROUP BY hour, inbox_id, responder, language, outcome
+""")
+FIRST = text("SELECT date_trunc('hour', min(finished_at), 'UTC') FROM turn")
+NEWEST = text("SELECT hour, rolled_at FROM hourly ORDER BY hour DESC LIMIT 1")
+
+
+def roll_up(connection: Connection, until: datetime) -> None:
+    """Counts what finished before `until` and isn't counted yet, and the last hours anew: safe to repeat.
+
+    A day at a time, so that no statement is long even where nothing was ever counted.
+    """
+    connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('mostrador hourly'))"))
+    newest = connection.execute(NEWEST).first()
+    start = newest.hour - AGAIN if newest else connection.execute(FIRST).scalar()
+    while start is not None and start < until:
+        end = min(start + timedelta(days=1), until)
+        connection.execute(text("DELETE FROM hourly WHERE hour >= :start AND hour < :end"), {"start": start, "end": end})
+        values = {"start": start, "until": end, "unknowing": list(UNKNOWING), "bounds": list(BOUNDS_S)}
+        connection.execute(ROLL_UP, values)
+        start = end
+
+
+def is_stale(connection: Connection, now: datetime) -> bool:
+    """Whether a page should roll up before it shows the current hours."""
+    newest = connection.execute(NEWEST).first()
+    return newest is None or newest.rolled_at < now - STALE
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """Whole days of the business, both ends included."""
+
+    first: date
+    last: date
+    zone: ZoneInfo
+
+    @property
+    def start(self) -> datetime:
+        return datetime.combine(self.first, time(), self.zone)
+
+    @property
+    def end(self) -> datetime:
+        return datetime.combine(self.last + timedelta(days=1), time(), self.zone)
+
+    @property
+    def days(self) -> list[date]:
+        return [self.first + timedelta(days=n) for n in range((self.last - self.first).days + 1)]
+
+    @property
+    def before(self) -> Period:
+        """As many days, right before."""
+        return Period(self.first - timedelta(days=len(self.days)), self.first - timedelta(days=1), self.zone)
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """One group's sums. counts: turns by outcome."""
+
+    counts: Counter[str]
+    conversations: int = 0
+    tokens: int = 0
+    micros: int = 0
+    unpriced: int = 0
+
+    @property
+    def turns(self) -> int:
+        return self.counts.total()
+
+    @property
+    def micros_per_answer(self) -> int | None:
+        return round(self.micros / self.counts["answered"]) if self.counts["answered"] else None
+
+
+NOTHING = Figures(Counter())
+# what figures may be grouped by
+GROUPS = {
+    "total": "''",
+    "day": "(hour AT TIME ZONE :zone)::date::text",
+    "hour": "extract(hour FROM hour AT TIME ZONE :zone)::int::text",
+    "inbox": "inbox_id::text",
+    "responder": "responder",
+    "language": "language",
+}
+
+
+def sum_by(connection: Connection, period: Period, group: str) -> dict[str, Figures]:
+    """Figures of a period by one of GROUPS."""
+    statement = text(f"""
+        SELECT {GROUPS[group]} AS name, outcome, sum(turns)::bigint AS turns, sum(conversations)::bigint AS conversations,
+          sum(tokens)::bigint AS tokens, sum(micros)::bigint AS micros, sum(unpriced)::bigint AS unpriced
+        FROM hourly WHERE hour >= :start AND hour < :end GROUP BY 1, 2 ORDER BY 1
+    """)
+    values = {"zone": period.zone.key, "start": period.start, "end": period.end}
+    rows: dict[str, list[Row[Any]]] = {}
+    for row in connection.execute(statement, values):
+        rows.setdefault(row.name, []).append(row)
+    return {name: _add_up(found) for name, found in rows.items()}
+
+
+def _add_up(rows: Sequence[Row[Any]]) -> Figures:
+    return Figures(
+        Counter({row.outcome: row.turns for row in rows}),
+        sum(row.conversations for row in rows),
+        sum(row.tokens for row in rows),
+        sum(row.micros for row in rows),
+        sum(row.unpriced for row in rows),
+    )
+
+
+def sum_total(connection: Connection, period: Period) -> Figures:
+    return sum_by(connection, period, "total").get("", NOTHING)
+
+
+def read_latency(connection: Connection, period: Period) -> list[int]:
+    """The period's histogram: one number for each of BOUNDS_S, and one beyond."""
+    sums = ", ".join(f"coalesce(sum(latency[{n + 1}]), 0)::bigint" for n in range(len(BOUNDS_S) + 1))
+    statement = text(f"SELECT {sums} FROM hourly WHERE hour >= :start AND hour < :end AND outcome <> 'ignored'")
+    return list(connection.execute(statement, {"start": period.start, "end": period.end}).one())
+
+
+def find_quantile(histogram: Sequence[int], share: float) -> float | None:
+    """Seconds within which this share was, straight inside its bucket. None where nothing was counted."""
+    left = sum(histogram) * share
+    if not left:
+        return None
+    edges = (0, *BOUNDS_S, BOUNDS_S[-1])
+    for n, count in enumerate(histogram):
+        if count and left <= count:
+            return edges[n] + (edges[n + 1] - edges[n]) * left / count
+        left -= count
+    return float(BOUNDS_S[-1])
+
+
+def forecast_month(connection: Connection, today: date, zone: ZoneInfo) -> int:
+    """The month's cost in micro-dollars if it goes on as the last 7 whole days went; as today goes, where there are none."""
+    so_far = sum_total(connection, Period(today.replace(day=1), today, zone)).micros
+    week = sum_total(connection, Period(today - timedelta(days=7), today - timedelta(days=1), zone)).micros
+    next_month = (today.replace(day=28) + timedelta(days=4)).replace(day=1)
+    return so_far + week * ((next_month - today).days - 1) // 7
+
+
+@dataclass(frozen=True, slots=True)
+class AskedOften:
+    """question: as it was asked last."""
+
+    question: str
+    count: int
+
+
+ASKED = """
+SELECT message.text FROM turn JOIN message ON message.turn_id = turn.id
+WHERE turn.finished_at >= :start AND turn.finished_at < :end AND turn.state <> 'ignored' AND message.text <> '' {only}
+ORDER BY turn.finished_at DESC LIMIT {sample}
+"""
+
+
+def list_asked(connection: Connection, period: Period, only_unanswered: bool = False, limit: int = 10) -> list[AskedOften]:
+    """What was asked most among the period's newest SAMPLE messages, alike but for case, accents and signs."""
+    only = "AND turn.handoff_reason = ANY(:unknowing)" if only_unanswered else ""
+    values = {"start": period.start, "end": period.end, **({"unknowing": list(UNKNOWING)} if only else {})}
+    counts: Counter[str] = Counter()
+    shown: dict[str, str] = {}
+    for said in connection.execute(text(ASKED.format(only=only, sample=SAMPLE)), values).scalars():
+        if key := " ".join(split_words(said[:300])):
+            counts[key] += 1
+            shown.setdefault(key, " ".join(said[:300].split()))
+    return [AskedOften(shown[key], count) for key, count in counts.most_common(limit)]
+
+
+@dataclass(frozen=True, slots=True)
+class Attention:
+    """What waits for a person: messages not delivered and held back in the last 7 days, and who waits for an answer."""
+
+    failed: int
+    held: int
+    waiting: int
+    oldest_at: datetime | None
+
+
+ATTENTION = text("""
+SELECT p.failed, p.held, w.waiting, w.oldest_at FROM (
+  SELECT count(*) FILTER (WHERE part.state = 'failed') AS failed, count(*) FILTER (WHERE part.state = 'held') AS held
+  FROM turn JOIN part ON part.turn_id = turn.id
+  WHERE turn.finished_at > now() - interval '7 days' AND part.state IN ('failed', 'held')) p,
+ (SELECT count(*) AS waiting, min(answer_due_at) AS oldest_at FROM conversation WHERE in_seq > answered_seq) w
+""")
+
+
+def read_attention(connection: Connection) -> Attention:
+    row = connection.execute(ATTENTION).one()
+    return Attention(row.failed, row.held, row.waiting, row.oldest_at)

@@ -1,0 +1,94 @@
+"""Accounts: made by a command or an invitation, opened by a link that works once, locked for a while after wrong passwords."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from datetime import timedelta
+from typing import Any
+
+from itsdangerous import BadData, URLSafeTimedSerializer
+from sqlalchemy import Connection, delete, func, insert, select, update
+
+from chatbot.audit import Actor, record
+from chatbot.config import Config
+from chatbot.errors import ConfigError
+from chatbot.models.people import Account, LoginFailure
+
+OWNER_LINK_S = 15 * 60
+INVITATION_S = 7 * 86_400
+LOCK_AFTER, LOCK_ADDRESS_AFTER, LOCK_FOR = 10, 30, timedelta(minutes=15)
+
+
+def invite(connection: Connection, config: Config, actor: Actor, email: str, role: str) -> str:
+    """A new account without a password, or one whose link is made anew. Returns its link's token. Raises ConfigError."""
+    email = email.strip().lower()
+    if email.count("@") != 1 or any(c.isspace() for c in email) or email[0] == "@" or email[-1] == "@" or len(email) > 254:
+        raise ConfigError("EMAIL", "must be an e-mail address, such as ana@example.com")
+    row = connection.execute(select(Account.id, Account.password).where(Account.email == email)).first()
+    if row is not None and row.password is not None:
+        raise ConfigError("EMAIL", "has an account already; for a new password: flask user reset EMAIL")
+    if row is None:
+        values = {"email": email, "role": role, "fs_uniquifier": uuid.uuid4().hex, "active": True}
+        connection.execute(insert(Account).values(values))
+        record(connection, actor, "account.invite", email, None, {"role": role})
+    return make_link_token(connection, config, email)
+
+
+def make_link_token(connection: Connection, config: Config, email: str) -> str:
+    """A token for /welcome/<token>. It dies when a password is set, by its time, or by a newer fs_uniquifier."""
+    row = connection.execute(select(Account).where(Account.email == email)).first()
+    if row is None:
+        raise ConfigError("EMAIL", "has no account; flask user list shows them")
+    return str(_make_signer(config).dumps([row.id, _fingerprint(row)]))
+
+
+def open_link(connection: Connection, config: Config, token: str) -> Any | None:
+    """The account's row, or None where the link is wrong, old or used."""
+    try:
+        account_id, fingerprint = _make_signer(config).loads(token, max_age=INVITATION_S)
+        _, signed_at = _make_signer(config).loads(token, max_age=INVITATION_S, return_timestamp=True)
+    except (BadData, ValueError, TypeError):
+        return None
+    row = connection.execute(select(Account).where(Account.id == account_id)).first()
+    if row is None or not row.active or _fingerprint(row) != fingerprint:
+        return None
+    age = connection.scalar(select(func.extract("epoch", func.now() - signed_at)))
+    is_owners = row.role == "owner" or row.password is not None
+    return None if is_owners and age is not None and age > OWNER_LINK_S else row
+
+
+def set_password(connection: Connection, actor: Actor, account_id: int, name: str, password_hash: str) -> None:
+    values = {"name": name, "password": password_hash, "fs_uniquifier": uuid.uuid4().hex}
+    connection.execute(update(Account).where(Account.id == account_id).values(values))
+    record(connection, actor, "account.password", actor.who)
+
+
+def note_failure(connection: Connection, email: str, address: str) -> None:
+    connection.execute(insert(LoginFailure).values(subject=_hash(email), address=address))
+
+
+def is_locked(connection: Connection, email: str, address: str) -> bool:
+    """Counted in the database, so that it holds for all processes and without Redis."""
+    recent = LoginFailure.failed_at > func.now() - LOCK_FOR
+    of_subject = select(func.count()).where(LoginFailure.subject == _hash(email), recent).scalar_subquery()
+    of_address = select(func.count()).where(LoginFailure.address == address, recent).scalar_subquery()
+    tries, from_address = connection.execute(select(of_subject, of_address)).one()
+    return bool(tries >= LOCK_AFTER or from_address >= LOCK_ADDRESS_AFTER)
+
+
+def forget_failures(connection: Connection, email: str) -> None:
+    """After the right password."""
+    connection.execute(delete(LoginFailure).where(LoginFailure.subject == _hash(email)))
+
+
+def _make_signer(config: Config) -> URLSafeTimedSerializer:
+    return URLSafeTimedSerializer(config.secret_key.get_secret_value(), salt="welcome link")
+
+
+def _fingerprint(row: Any) -> str:
+    return _hash(f"{row.fs_uniquifier}{row.password or ''}")
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.strip().lower().encode()).hexdigest()

@@ -1,0 +1,105 @@
+"""Analítica: any period against the one before, on one page, and the same as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from datetime import date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from flask import Blueprint, make_response, request
+from flask.typing import ResponseReturnValue
+from flask_babel import format_date
+from sqlalchemy import select
+
+from chatbot import numbers
+from chatbot.models import Inbox
+from chatbot.numbers import Figures, Period
+from chatbot.web.access import allow
+from chatbot.web.database import reading
+from chatbot.web.overview import count_newest
+from chatbot.web.pages import render
+from chatbot.web.reader import panel_settings
+
+bp = Blueprint("analytics", __name__)
+CHOICES = (7, 30, 90)
+MOST_DAYS = 400
+
+
+@bp.get("/analytics")
+@allow("agent")
+def page() -> ResponseReturnValue:
+    count_newest()
+    period = read_period()
+    connection = reading()
+    histogram = numbers.read_latency(connection, period)
+    by = {group: numbers.sum_by(connection, period, group) for group in ("day", "hour", "inbox", "responder", "language")}
+    days = [(day, by["day"].get(day.isoformat(), numbers.NOTHING)) for day in period.days]
+    return render(
+        "analytics/page.html",
+        period=period,
+        format_day=format_date,
+        choices=CHOICES,
+        now=numbers.sum_total(connection, period),
+        before=numbers.sum_total(connection, period.before),
+        p50=numbers.find_quantile(histogram, 0.5),
+        p95=numbers.find_quantile(histogram, 0.95),
+        days=days,
+        series=make_series(days, period.zone),
+        by=by,
+        inbox_names=read_inbox_names(),
+        asked=numbers.list_asked(connection, period),
+        unanswered=numbers.list_asked(connection, period, only_unanswered=True),
+    )
+
+
+@bp.get("/analytics.csv")
+@allow("agent")
+def export() -> ResponseReturnValue:
+    """A line a day."""
+    count_newest()
+    period = read_period()
+    found = numbers.sum_by(reading(), period, "day")
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(["day", "conversations", *numbers.OUTCOMES, "tokens", "micro_dollars"])
+    for day in period.days:
+        f = found.get(day.isoformat(), numbers.NOTHING)
+        writer.writerow([day, f.conversations, *(f.counts[o] for o in numbers.OUTCOMES), f.tokens, f.micros])
+    answer = make_response(out.getvalue())
+    answer.mimetype = "text/csv"
+    answer.headers["Content-Disposition"] = f'attachment; filename="analytics-{period.first}-{period.last}.csv"'
+    return answer
+
+
+def read_period() -> Period:
+    """From `days`, or `from` and `to`, in the URL; what can't be read counts as absent: the last 30 days."""
+    zone = ZoneInfo(panel_settings().time_zone)
+    today = datetime.now(zone).date()
+    days = request.args.get("days", 30, type=int)
+    days = days if days in CHOICES else 30
+    last = min(_read_date("to") or today, today)
+    first = _read_date("from") or last - timedelta(days=days - 1)
+    if not timedelta() <= last - first < timedelta(days=MOST_DAYS):
+        first = last - timedelta(days=days - 1)
+    return Period(first, last, zone)
+
+
+def _read_date(name: str) -> date | None:
+    try:
+        found = date.fromisoformat(request.args.get(name, ""))
+    except ValueError:
+        return None
+    return found if found.year >= 2000 else None
+
+
+def make_series(days: list[tuple[date, Figures]], zone: ZoneInfo) -> dict[str, list[Any]]:
+    """For charts.js: times in seconds, then a list for each line."""
+    times = [int(datetime(day.year, day.month, day.day, 12, tzinfo=zone).timestamp()) for day, _figures in days]
+    lines = {o: [f.counts[o] for _day, f in days] for o in ("answered", "handed_off", "unanswered")}
+    return {"times": times, **lines, "money": [f.micros / 1_000_000 for _day, f in days]}
+
+
+def read_inbox_names() -> dict[str, str]:
+    return {str(row.id): row.name for row in reading().execute(select(Inbox.id, Inbox.name))}

@@ -1,0 +1,200 @@
+"""One list, form, history and bin for every kind of content. Everything here is the draft: release.py publishes it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, abort, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+
+from chatbot import drafts
+from chatbot.audit import record
+from chatbot.content import KINDS, Body, remove_drafts, save_drafts
+from chatbot.web.access import allow
+from chatbot.web.content_forms import FIELDS, body_to_values, read_values, title_of, values_to_body
+from chatbot.web.database import reading, writing
+from chatbot.web.lists import apply_keyset, make_page, read_query
+from chatbot.web.pages import actor, go, render, say
+
+bp = Blueprint("content", __name__, url_prefix="/content")
+TITLES = {
+    "canned": (_l("Templates"), _l("Fixed texts that are said at a word, a message or a moment.")),
+    "faq": (_l("FAQs"), _l("A question as customers ask it, and its answer.")),
+    "article": (_l("Knowledge base"), _l("Pages that the bot looks things up in.")),
+    "assistant": (_l("Specialised agents"), _l("How the AI introduces itself, what it looks after, how it speaks.")),
+}
+
+
+def show_list(kind: str) -> ResponseReturnValue:
+    query = read_query({"state": {"live", "changed", "bin"}}, list(drafts.SORTS), "key")
+    statement = drafts.select_entries(reading(), kind, query.search, query.filters.get("state", ""))
+    rows = reading().execute(apply_keyset(statement, query, drafts.SORTS[query.sort])).all()
+    page = make_page(rows, query, lambda row: [row.key if query.sort == "key" else row.id])
+    lines = [drafts.make_line(row) for row in page.rows]
+    title, about = TITLES[kind]
+    changes = drafts.count_changes(reading())
+    return render(
+        "content/list.html",
+        kind=kind,
+        page=page,
+        lines=lines,
+        page_title=title,
+        page_about=about,
+        title_of=title_of,
+        changes=changes,
+    )
+
+
+@bp.get("/canned")
+@allow("agent")
+def canned() -> ResponseReturnValue:
+    return show_list("canned")
+
+
+@bp.get("/faq")
+@allow("agent")
+def faq() -> ResponseReturnValue:
+    return show_list("faq")
+
+
+@bp.get("/article")
+@allow("agent")
+def article() -> ResponseReturnValue:
+    return show_list("article")
+
+
+@bp.get("/assistant")
+@allow("agent")
+def assistant() -> ResponseReturnValue:
+    return show_list("assistant")
+
+
+@bp.get("/new/<kind>")
+@allow("editor")
+def new(kind: str) -> ResponseReturnValue:
+    """?question= and ?answer= fill an FAQ's first fields."""
+    check_kind(kind)
+    values = body_to_values(kind, {"languages": ["es", "en"], "language": "es", "default_language": "es", "length": "short"})
+    if kind == "faq":
+        values["questions_es"] = request.args.get("question", "")[:500]
+        values["answers_es"] = request.args.get("answer", "")[:5_000]
+    return show_form(kind, "", values, {}, 0)
+
+
+@bp.get("/<kind>/<key>")
+@allow("editor")
+def edit(kind: str, key: str) -> ResponseReturnValue:
+    check_kind(kind)
+    row = drafts.read_newest(reading(), kind, key)
+    if row is None or row.body is None:
+        abort(404)
+    return show_form(kind, key, body_to_values(kind, row.body), {}, row.id, row)
+
+
+@bp.post("/<kind>")
+@allow("editor")
+def save(kind: str) -> ResponseReturnValue:
+    """Of a new entry (no `key_was`) or of one that is there, opened at revision `opened_at`."""
+    check_kind(kind)
+    values, key_was = read_values(kind, request.form), request.form.get("key_was", "")
+    if key_was:
+        values["key"] = key_was
+    body, errors = values_to_body(kind, values)
+    row = drafts.read_newest(reading(), kind, key_was or (body.key if body else ""))
+    if not key_was and row is not None and row.body is not None:
+        errors["key"] = _("This short name is taken; write another one.")
+    opened_at = int(request.form.get("opened_at") or 0) if (request.form.get("opened_at") or "0").isdecimal() else 0
+    if body is None or errors:
+        return show_form(kind, key_was, values, errors, opened_at, row), 422
+    if key_was and row is not None and row.id != opened_at:
+        return show_conflict(kind, key_was, values, row), 409
+    store(kind, body, row.body if row else None)
+    say(_("Saved in the draft. Customers get it once it is published."))
+    return go("content.edit", kind=kind, key=body.key)
+
+
+def store(kind: str, body: Body, before: dict[str, Any] | None) -> None:
+    with writing() as connection:
+        save_drafts(connection, [body], actor().who)
+        record(connection, actor(), "content.save", f"{kind}:{body.key}", before, body.model_dump(mode="json"))
+
+
+@bp.post("/<kind>/remove")
+@allow("editor")
+def remove(kind: str) -> ResponseReturnValue:
+    """Those whose keys were ticked, at once; for 30 days they can be brought back."""
+    check_kind(kind)
+    keys = request.form.getlist("key")[:1_000]
+    with writing() as connection:
+        count = remove_drafts(connection, [(kind, key) for key in keys], actor().who)
+        for key in keys:
+            record(connection, actor(), "content.remove", f"{kind}:{key}")
+    undo = url_for("content.restore", kind=kind, key=keys[:50]) if keys else ""
+    say(_("%(n)s taken out of the draft.", n=count), undo_url=undo)
+    return go(f"content.{kind}")
+
+
+@bp.post("/<kind>/restore")
+@allow("editor")
+def restore(kind: str) -> ResponseReturnValue:
+    """Each ?key= as it was before it was taken out, or as it was at ?revision=."""
+    check_kind(kind)
+    keys = request.args.getlist("key") or request.form.getlist("key")
+    wanted = request.form.get("revision", "")
+    with writing() as connection:
+        for key in keys[:1_000]:
+            history = [row for row in drafts.list_history(connection, kind, key) if row.body is not None]
+            chosen = [row for row in history if str(row.id) == wanted] if wanted else history[:1]
+            for row in chosen:
+                save_drafts(connection, [KINDS[kind].model_validate(row.body)], actor().who)
+                record(connection, actor(), "content.restore", f"{kind}:{key}", None, row.body)
+    say(_("Brought back into the draft."))
+    return go("content.edit", kind=kind, key=keys[0]) if len(keys) == 1 else go(f"content.{kind}")
+
+
+@bp.get("/<kind>/<key>/history")
+@allow("agent")
+def history(kind: str, key: str) -> ResponseReturnValue:
+    check_kind(kind)
+    rows = drafts.list_history(reading(), kind, key)
+    if not rows:
+        abort(404)
+    texts = [describe(kind, row.body) for row in rows]
+    pairs = [list(drafts.diff_words(old, new)) for new, old in zip(texts, [*texts[1:], ""], strict=True)]
+    return render("content/history.html", kind=kind, key=key, rows=list(zip(rows, pairs, strict=True)))
+
+
+def describe(kind: str, body: dict[str, Any] | None) -> str:
+    """An entry as a person reads it: each filled field under its label."""
+    if body is None:
+        return ""
+    values = body_to_values(kind, body)
+    shown = [(field, values[field.name]) for field in FIELDS[kind] if values[field.name] not in ("", [], False)]
+    lines = [
+        f"{field.label}\n{', '.join(value) if isinstance(value, list) else value if value is not True else '✓'}"
+        for field, value in shown
+    ]
+    return "\n\n".join(lines)
+
+
+def show_form(kind: str, key: str, values: dict[str, Any], errors: dict[str, str], opened_at: int, row: Any = None) -> str:
+    title = title_of(kind, key, row.body) if key and row is not None and row.body else ""
+    changes = drafts.count_changes(reading())
+    return render(
+        "content/edit.html", kind=kind, key=key, values=values, errors=errors, fields=FIELDS[kind], opened_at=opened_at,
+        row=row, entry_title=title, kind_title=TITLES[kind][0], changes=changes, active_page=f"content.{kind}",
+    )  # fmt: skip
+
+
+def show_conflict(kind: str, key: str, values: dict[str, Any], row: Any) -> str:
+    """Somebody saved meanwhile: theirs and mine side by side, nothing lost."""
+    mine, _errors = values_to_body(kind, values)
+    pieces = list(drafts.diff_words(describe(kind, row.body), describe(kind, mine.model_dump(mode="json") if mine else {})))
+    return render("content/conflict.html", kind=kind, key=key, values=values, row=row, pieces=pieces, fields=FIELDS[kind])
+
+
+def check_kind(kind: str) -> None:
+    if kind not in KINDS:
+        abort(404)

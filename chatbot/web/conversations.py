@@ -1,0 +1,179 @@
+"""Every conversation, with the reason for each reply and the way to mend it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import zlib
+from collections.abc import Iterator
+from datetime import date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from flask import Blueprint, Response, abort, request
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from sqlalchemy import delete, select
+
+from chatbot import conversations
+from chatbot.audit import record
+from chatbot.db import db
+from chatbot.models import Contact, Conversation, Webhook
+from chatbot.web.access import allow
+from chatbot.web.database import reading, writing
+from chatbot.web.lists import ListQuery, apply_keyset, make_page, read_query
+from chatbot.web.pages import actor, go, render, say
+from chatbot.web.reader import panel_settings
+from chatbot.why import explain, find_score, name_handoff
+
+bp = Blueprint("conversations", __name__, url_prefix="/conversations")
+
+
+@bp.get("")
+@allow("agent")
+def listing() -> ResponseReturnValue:
+    query = read_filters()
+    statement = conversations.select_conversations(query.search, find_span(query.filters))
+    keys = (Conversation.updated_at.expression, Conversation.id.expression)
+    rows = reading().execute(apply_keyset(statement, query, keys)).all()
+    page = make_page(rows, query, lambda row: [row.updated_at.isoformat(), row.id])
+    return render("conversations/listing.html", page=page, inboxes=conversations.list_inboxes(reading()))
+
+
+def read_filters() -> ListQuery:
+    known: dict[str, set[str] | None] = {
+        "state": conversations.STATES,
+        "responder": conversations.RESPONDERS,
+        "language": conversations.LANGUAGES,
+        "inbox": None,
+        "from": None,
+        "to": None,
+    }
+    return read_query(known, ["updated"], "-updated")
+
+
+def find_span(filters: dict[str, str]) -> dict[str, str]:
+    """With the days "from" and "to" (both included) as moments in the business's zone. What isn't a day counts as absent."""
+    found, zone = dict(filters), ZoneInfo(panel_settings().time_zone)
+    for name, moment, more in (("from", "since", 0), ("to", "until", 1)):
+        try:
+            day = date.fromisoformat(found.pop(name, "")) + timedelta(days=more)
+        except (ValueError, OverflowError):
+            continue
+        found[moment] = datetime.combine(day, time(), zone).isoformat()
+    return found
+
+
+@bp.get("/export.<any(csv, jsonl):form>")
+@allow("agent")
+def export(form: str) -> ResponseReturnValue:
+    query = read_filters()
+    statement = conversations.select_conversations(query.search, find_span(query.filters))
+    rows = conversations.stream_conversations(db.engine, statement)
+    lines = write_csv(rows) if form == "csv" else (json.dumps(row, ensure_ascii=False, default=str) + "\n" for row in rows)
+    kind = "text/csv" if form == "csv" else "application/x-ndjson"
+    return Response(lines, content_type=f"{kind}; charset=utf-8", headers=attach(f"conversations.{form}"))
+
+
+def attach(name: str) -> dict[str, str]:
+    return {"Content-Disposition": f'attachment; filename="{name}"'}
+
+
+def write_csv(rows: Iterator[dict[str, Any]]) -> Iterator[str]:
+    """With a head, and the mark that makes spreadsheets read UTF-8."""
+    yield "\ufeff"
+    is_first = True
+    for row in rows:
+        lines = io.StringIO()
+        writer = csv.writer(lines)
+        if is_first:
+            writer.writerow(row)
+        writer.writerow(defuse(value) for value in row.values())
+        is_first = False
+        yield lines.getvalue()
+
+
+def defuse(value: Any) -> str:
+    """What a spreadsheet would run as a formula becomes text."""
+    text = "" if value is None else str(value)
+    return f"'{text}" if text.lstrip().startswith(("=", "+", "-", "@")) or text.startswith(("\t", "\r")) else text
+
+
+@bp.get("/contact/<int:contact_id>/export")
+@allow("owner")
+def export_contact(contact_id: int) -> ResponseReturnValue:
+    found = conversations.export_contact(reading(), contact_id)
+    if found is None:
+        abort(404)
+    body = json.dumps(found, ensure_ascii=False, indent=1, default=str)
+    return Response(body, content_type="application/json; charset=utf-8", headers=attach(f"contact-{contact_id}.json"))
+
+
+@bp.get("/<int:conversation_id>")
+@allow("agent")
+def show(conversation_id: int) -> ResponseReturnValue:
+    row = conversations.read_conversation(reading(), conversation_id)
+    if row is None:
+        abort(404)
+    lines = conversations.list_lines(reading(), conversation_id)
+    question = ""
+    for line in lines:
+        if line["kind"] == "turn":
+            add_reasons(line["row"], question)
+        elif line["row"].author == "contact":
+            question = line["row"].text
+    seen = str(zlib.crc32(repr(lines).encode()))
+    if request.args.get("seen") == seen:  # a poll, and nothing is new: what the reader has unfolded stays so
+        return "", 204
+    address = find_address(row.chatwoot_id)
+    return render(
+        "conversations/show.html", row=row, lines=lines, seen=seen, chatwoot=address, active_page="conversations.listing"
+    )
+
+
+def add_reasons(turn: dict[str, Any], question: str) -> None:
+    """What the page says about a turn, in its three depths."""
+    trace = turn["trace"] or {}
+    turn["why"] = explain(
+        turn["state"], turn["responder"], turn["sources"], turn["handoff_reason"], turn["rule"], find_score(trace)
+    )  # fmt: skip
+    turn["handoff"] = name_handoff(turn["handoff_reason"]) if turn["handoff_reason"] else ""
+    turn["looks"] = trace.get("looks", [])
+    turn["raw"] = json.dumps(trace, ensure_ascii=False, indent=1)
+    turn["question"] = question
+    turn["entries"] = [source.split(":", 1) for source in turn["sources"] if ":" in source]
+
+
+def find_address(chatwoot_id: int) -> str:
+    """The conversation in Chatwoot itself; empty where no Chatwoot is set."""
+    settings = panel_settings()
+    account = settings.chatwoot_account_id
+    return (
+        f"{settings.chatwoot_url}/app/accounts/{account}/conversations/{chatwoot_id}"
+        if settings.chatwoot_url and account
+        else ""
+    )
+
+
+@bp.route("/contact/<int:contact_id>/erase", methods=["GET", "POST"])
+@allow("owner")
+def erase(contact_id: int) -> ResponseReturnValue:
+    """All that is kept of one contact, for good: the name must be typed."""
+    contact = reading().execute(select(Contact).where(Contact.id == contact_id)).first()
+    if contact is None:
+        abort(404)
+    wanted = contact.name.strip() or str(contact.chatwoot_id)
+    typed = request.form.get("name", "").strip()
+    if request.method == "GET" or typed != wanted:
+        error = _("That isn't the name above.") if request.method == "POST" else ""
+        return render(
+            "conversations/erase.html", contact=contact, wanted=wanted, error=error, typed=typed
+        ), 422 if error else 200
+    with writing() as connection:
+        own = select(Conversation.chatwoot_id).where(Conversation.contact_id == contact_id)
+        connection.execute(delete(Webhook).where(Webhook.conversation_chatwoot_id.in_(own)))
+        connection.execute(delete(Contact).where(Contact.id == contact_id))
+        record(connection, actor(), "contact.erase", f"contact:{contact_id}")
+    say(_("Erased. What Chatwoot keeps of this contact is erased in Chatwoot."))
+    return go("conversations.listing")

@@ -1,0 +1,67 @@
+"""What isn't published yet, publishing it with a note, and the way back in one click."""
+
+from __future__ import annotations
+
+from flask import Blueprint, request
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+
+from chatbot import drafts
+from chatbot.audit import record
+from chatbot.content import KINDS, list_releases, live_release_id, publish, remove_drafts, roll_back, save_drafts
+from chatbot.web.access import allow
+from chatbot.web.content import TITLES, check_kind, describe
+from chatbot.web.content_forms import title_of
+from chatbot.web.database import reading, writing
+from chatbot.web.pages import actor, go, render, say
+
+bp = Blueprint("release", __name__, url_prefix="/release")
+
+
+@bp.get("")
+@allow("agent")
+def page() -> ResponseReturnValue:
+    changes = drafts.list_changes(reading())
+    shown = [(c, list(drafts.diff_words(describe(c.kind, c.before), describe(c.kind, c.after)))) for c in changes]
+    return render(
+        "release/page.html", changes=shown, releases=list_releases(reading(), 50), titles=TITLES, title_of=title_of
+    )  # fmt: skip
+
+
+@bp.post("/publish")
+@allow("editor")
+def publish_draft() -> ResponseReturnValue:
+    with writing() as connection:
+        was = live_release_id(connection)
+        release = publish(connection, actor().who, " ".join(request.form.get("note", "").split())[:300])
+        record(connection, actor(), "content.publish", f"release:{release}", {"release": was}, {"release": release})
+    say(_("Published: customers get it from their next message on."))
+    return go("release.page")
+
+
+@bp.post("/<int:release_id>/roll-back")
+@allow("editor")
+def roll_back_to(release_id: int) -> ResponseReturnValue:
+    with writing() as connection:
+        was = live_release_id(connection)
+        roll_back(connection, release_id)
+        record(connection, actor(), "content.roll_back", f"release:{release_id}", {"release": was}, {"release": release_id})
+    say(_("Version %(n)s answers customers again. The draft stayed as it was.", n=release_id))
+    return go("release.page")
+
+
+@bp.post("/discard")
+@allow("editor")
+def discard() -> ResponseReturnValue:
+    """One entry's draft goes back to what is published."""
+    kind, key = request.form.get("kind", ""), request.form.get("key", "")
+    check_kind(kind)
+    with writing() as connection:
+        change = next((c for c in drafts.list_changes(connection) if (c.kind, c.key) == (kind, key)), None)
+        if change is not None and change.before is None:
+            remove_drafts(connection, [(kind, key)], actor().who)
+        elif change is not None:
+            save_drafts(connection, [KINDS[kind].model_validate(change.before)], actor().who)
+        record(connection, actor(), "content.discard", f"{kind}:{key}", change.after if change else None)
+    say(_("The change is discarded; the history keeps it."))
+    return go("release.page")

@@ -1,0 +1,51 @@
+"""Por enseñar: what customers asked and the bot couldn't answer; an FAQ from it, or away with it."""
+
+from __future__ import annotations
+
+from flask import Blueprint, abort, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+
+from chatbot import teaching
+from chatbot.audit import record
+from chatbot.web.access import allow
+from chatbot.web.database import reading, writing
+from chatbot.web.pages import actor, go, render, say
+
+bp = Blueprint("teaching", __name__, url_prefix="/teaching")
+MOST_CHARS = 4_000
+
+
+@bp.get("")
+@allow("agent")
+def listing() -> ResponseReturnValue:
+    return render("teaching/listing.html", questions=teaching.list_untaught(reading()))
+
+
+@bp.post("/dismiss")
+@allow("editor")
+def dismiss() -> ResponseReturnValue:
+    key, question = read_key(), request.form.get("question", "").replace("\x00", "")[: teaching.QUESTION_CHARS]
+    with writing() as connection:
+        teaching.dismiss(connection, key, question, actor().who)
+        record(connection, actor(), "teaching.dismiss", key, None, {"question": question})
+    say(_("It won't be shown again."), undo_url=url_for("teaching.restore", key=key))
+    return go("teaching.listing")
+
+
+@bp.post("/restore")
+@allow("editor")
+def restore() -> ResponseReturnValue:
+    key = read_key()
+    with writing() as connection:
+        teaching.restore(connection, key)
+        record(connection, actor(), "teaching.restore", key)
+    say(_("It is shown again."))
+    return go("teaching.listing")
+
+
+def read_key() -> str:
+    key = request.values.get("key", "").replace("\x00", "")
+    if not key or len(key) > MOST_CHARS:
+        abort(400)
+    return key

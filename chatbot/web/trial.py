@@ -1,0 +1,199 @@
+"""A trial of the test bot as its form carries it: the situation, the messages so far, and words for what was looked at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from flask import request
+from flask_babel import gettext as _
+from pydantic import BaseModel, TypeAdapter, ValidationError
+from sqlalchemy import Connection, select
+from werkzeug.datastructures import MultiDict
+
+from chatbot.kept_tests import MAX_HISTORY, MAX_TEXT_CHARS, Line, Said, Situation
+from chatbot.models import Inbox
+from chatbot.trace import Look, Trace
+from chatbot.why import explain
+
+MAX_TRIAL_CHARS = 200_000
+SIDES = ("live", "draft")
+
+
+class Exchange(BaseModel):
+    """One message of the customer and what each content replied to it."""
+
+    text: str
+    live: Said
+    draft: Said
+
+    @property
+    def is_same(self) -> bool:
+        return self.live.parts == self.draft.parts and self.live.handoff == self.draft.handoff
+
+
+EXCHANGES = TypeAdapter(list[Exchange])
+
+
+@dataclass(slots=True)
+class Trial:
+    """exchanges: the messages before. place: the chosen inbox or channel, as the form writes it; problems: by field."""
+
+    text: str = ""
+    place: str = "Channel::WebWidget"
+    situation: Situation = field(default_factory=Situation)
+    exchanges: list[Exchange] = field(default_factory=list)
+    problems: dict[str, str] = field(default_factory=dict)
+
+    def list_lines(self, side: str) -> list[Line]:
+        """The history as this side's customer would have it, without the message being typed."""
+        lines: list[Line] = []
+        for exchange in self.exchanges:
+            lines.append(("customer", exchange.text))
+            said: Said = getattr(exchange, side)
+            lines += [("assistant", part) for part in said.parts]
+        return lines
+
+    def add(self, exchange: Exchange) -> None:
+        self.exchanges = [*self.exchanges, exchange][-MAX_HISTORY:]
+
+    @property
+    def exchanges_json(self) -> str:
+        return EXCHANGES.dump_json(self.exchanges).decode()
+
+
+def list_places(connection: Connection) -> list[tuple[str, str]]:
+    """The inboxes by name, as (form value, name)."""
+    rows = connection.execute(select(Inbox.chatwoot_id, Inbox.name).order_by(Inbox.name, Inbox.id).limit(200))
+    return [(f"inbox:{row.chatwoot_id}", row.name or f"#{row.chatwoot_id}") for row in rows]
+
+
+def list_channels() -> list[tuple[str, str]]:
+    return [
+        ("Channel::WebWidget", _("Website chat")),
+        ("Channel::Whatsapp", "WhatsApp"),
+        ("Channel::Email", _("E-mail")),
+        ("Channel::FacebookPage", "Facebook"),
+        ("Channel::Instagram", "Instagram"),
+        ("Channel::Telegram", "Telegram"),
+        ("Channel::Line", "Line"),
+        ("Channel::Sms", "SMS"),
+    ]
+
+
+def read_trial(connection: Connection, form: MultiDict[str, str]) -> Trial:
+    """What the form holds. Its problems are for people; a history that somebody has bent counts as none."""
+    trial = Trial(_clean(form.get("text", "")), form.get("place", ""), exchanges=_read_exchanges(form.get("trial", "")))
+    if not trial.text:
+        trial.problems["text"] = _("Write what a customer would write.")
+    elif len(trial.text) > MAX_TEXT_CHARS:
+        trial.problems["text"] = _("Write at most %(n)s characters.", n=MAX_TEXT_CHARS)
+    moment = form.get("moment", "").strip()
+    if moment and not _is_moment(moment):
+        trial.problems["moment"] = _("Choose a day and an hour, or leave it empty for now.")
+    channel, inbox = _find_place(connection, trial.place)
+    language = form.get("language", "")
+    given = {"channel": channel, "inbox": inbox, "contact": _clean(form.get("contact", ""))[:200]}
+    given |= {"language": language if language in {"es", "en"} else None}
+    given |= {"moment": "" if "moment" in trial.problems else moment}
+    trial.situation = Situation.model_validate(given)
+    return trial
+
+
+def _clean(text: str) -> str:
+    return text.replace("\x00", "").replace("\r\n", "\n").strip()
+
+
+def _is_moment(text: str) -> bool:
+    try:
+        return len(text) <= 40 and datetime.fromisoformat(text).tzinfo is None
+    except ValueError:
+        return False
+
+
+def _read_exchanges(text: str) -> list[Exchange]:
+    if not text or len(text) > MAX_TRIAL_CHARS:
+        return []
+    try:
+        return EXCHANGES.validate_json(text)[-MAX_HISTORY:]
+    except ValidationError:
+        return []
+
+
+def _find_place(connection: Connection, place: str) -> tuple[str, int]:
+    """Channel and Chatwoot's inbox id. What isn't known is a website's chat."""
+    number = place.removeprefix("inbox:")
+    if number != place and number.isdecimal() and len(number) < 18:
+        found = connection.execute(select(Inbox.channel).where(Inbox.chatwoot_id == int(number))).scalar()
+        return (found or "Channel::WebWidget", int(number)) if found is not None else ("Channel::WebWidget", 0)
+    return (place, 0) if place in dict(list_channels()) else ("Channel::WebWidget", 0)
+
+
+def describe_said(said: Said) -> str:
+    """Why it was said, in one sentence."""
+    return explain("answered", said.responder, list(said.sources), said.handoff, None, said.score)
+
+
+def describe_looks(trace: Trace) -> list[dict[str, Any]]:
+    return [_describe_look(look) for look in trace.looks]
+
+
+def _describe_look(look: Look) -> dict[str, Any]:
+    names = {
+        "media": _("Files and voice notes"),
+        "canned": _("Templates"),
+        "faq": _("FAQs"),
+        "assistant": _("AI"),
+        "fallback": _("Last resort"),
+    }
+    outcomes = {"replied": _("answered"), "passed": _("not mine"), "failed": _("failed")}
+    candidates = look.saw.get("candidates") or look.saw.get("passages") or []
+    return {
+        "name": names.get(look.responder, look.responder),
+        "outcome": outcomes.get(look.outcome, look.outcome),
+        "why": _name_why(look.why),
+        "ms": look.ms,
+        "candidates": [_read_candidate(found) for found in candidates[:5]],
+    }
+
+
+def _read_candidate(found: list[Any]) -> tuple[str, float]:
+    """[key, score, ...] of an FAQ, or [source, chunk, score, ...] of a passage."""
+    is_passage = ":" in str(found[0])
+    return str(found[0]), float(found[2] if is_passage else found[1])
+
+
+def _name_why(code: str) -> str:
+    texts = {
+        "no_match": _("nothing fits"),
+        "below_threshold": _("nothing is alike enough"),
+        "no_entries": _("there are none"),
+        "only_text": _("there is no file"),
+        "no_model": _("the AI isn't connected"),
+        "no_persona": _("there is no specialised agent"),
+        "unsure": _("it wasn't sure"),
+        "no_text": _("there are no words"),
+        "several_questions": _("several questions at once"),
+        "leans_on_context": _("it depends on what was said before"),
+        "exact": _("the very words"),
+        "clear": _("clearly alike"),
+        "near": _("two are alike"),
+        "which": _("two are alike"),
+        "keyword": _("a keyword"),
+        "pattern": _("a pattern"),
+        "number": _("it asks for another number"),
+        "negation": _("it asks for the opposite"),
+        "other_object": _("it is about another thing"),
+        "other_wanted": _("it asks for something else"),
+        "no_content": _("it says too little"),
+        "timeout": _("it took too long"),
+    }
+    return str(texts.get(code, ""))
+
+
+def prefill(connection: Connection) -> Trial:
+    """A page opened from elsewhere: ?text= and, where known, ?place=, ?contact=, ?language=."""
+    trial = read_trial(connection, request.args)
+    trial.problems.clear()
+    return trial

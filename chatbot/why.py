@@ -1,0 +1,69 @@
+"""A turn's trace in words: one sentence why the customer got what was sent. Read by the conversations and the test bot."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask_babel import gettext as _
+
+
+def explain(
+    state: str, responder: str | None, sources: list[str], handoff: str | None, rule: str | None, score: float | None
+) -> str:
+    """One plain sentence. state, rule, handoff: codes of a turn; score: how alike the matched question was, 0 to 1."""
+    if state == "ignored" or (rule and not responder):
+        return _("Nothing was said: %(why)s.", why=name_rule(rule or ""))
+    said = explain_reply(responder or "", sources, score)
+    if handoff:
+        return _("%(said)s Then it was handed to a person: %(why)s.", said=said, why=name_handoff(handoff)).strip()
+    return said
+
+
+def explain_reply(responder: str, sources: list[str], score: float | None) -> str:
+    names = ", ".join(f"«{source.split(':', 1)[-1]}»" for source in sources)
+    if responder == "canned":
+        return _("Answered with the template %(names)s.", names=names)
+    if responder == "faq" and score is not None:
+        return _("Answered with the FAQ %(names)s, %(score)s alike.", names=names, score=f"{score:.2f}")
+    texts = {
+        "faq": _("Answered with the FAQ %(names)s.", names=names),
+        "assistant": _("Written by the AI from %(names)s.", names=names) if names else _("Written by the AI."),
+        "media": _("A file, picture or voice note that the bot can't read."),
+        "fallback": _("Quoted from %(names)s, without the AI.", names=names)
+        if names
+        else _("Nothing that the bot knows fits."),
+        "handoff": _("No answer was looked for."),
+    }
+    return texts.get(responder, "")
+
+
+def name_handoff(code: str) -> str:
+    texts = {
+        "unsure": _("the bot didn't know"), "media": _("somebody has to look at the file"), "stale": _("it had waited for too long"),
+        "crashed": _("answering it failed several times"), "loop": _("too many replies in ten minutes"),
+        "delivery_failed": _("the reply couldn't be delivered"), "unreadable": _("a message couldn't be read"),
+        "canned_handoff": _("the template says so"), "faq_handoff": _("the FAQ says so"), "model_asked": _("the AI asked for a person"),
+        "asked_for_person": _("the customer asked for a person"),
+    }  # fmt: skip
+    return texts.get(code, code.replace("_", " "))
+
+
+def name_rule(code: str) -> str:
+    texts = {
+        "another_installation": _("another installation is the bot's"), "other_inbox": _("this inbox has another bot"),
+        "nothing_new": _("there was nothing new to answer"), "off": _("the bot is switched off in this inbox"),
+        "paused": _("everything was paused"), "people_have_it": _("a person had the conversation"), "command": _("an agent's command was carried out"),
+        "watch": _("this inbox is only watched"), "unreadable_again": _("it couldn't be read again"),
+    }  # fmt: skip
+    return texts.get(code, code.replace("_", " "))
+
+
+def find_score(trace: Mapping[str, Any] | None) -> float | None:
+    """The best candidate's score of the responder that replied."""
+    for look in (trace or {}).get("looks", ()):
+        candidates = look.get("saw", {}).get("candidates")
+        if look.get("outcome") == "replied" and candidates:
+            score = candidates[0][1] if isinstance(candidates[0], list | tuple) and len(candidates[0]) > 1 else None
+            return float(score) if isinstance(score, int | float) else None
+    return None
