@@ -36,12 +36,19 @@ KEPT_SETTINGS = ("alert_urls", "ping_url", "language")
 
 @dataclass(slots=True)
 class Remembered:
-    """A check as it was: level as it would be told, count: for how many runs; told: what was last told of it."""
+    """A check as it was: level as it would be told, count: for how many runs; told: what was last told of it.
+
+    parts: those of its parts that were told and still fail.
+    """
 
     level: Level = "ok"
     count: int = 0
     told: Level = "ok"
     looked_at: float = 0.0
+    parts: list[str] = field(default_factory=list)
+
+    def note_told(self, news: News) -> None:
+        self.told, self.parts = news.level, list(news.finding.parts)
 
 
 @dataclass(slots=True)
@@ -85,7 +92,7 @@ def watch(engine: Engine, config: Config) -> Report:
     is_told = not news or tell(at, news)
     if is_told:
         for item in news:
-            memory.checks[item.check.id].told = item.level
+            memory.checks[item.check.id].note_told(item)
     memory.problem = "" if is_told else "alerts"
     memory.at = now
     _note_disk(memory, now)
@@ -150,15 +157,18 @@ def compare(memory: Memory, findings: Mapping[str, Finding], now: float) -> list
         level: Level = finding.level if RANK[finding.level] >= RANK[check.tells] else "ok"
         before.count = before.count + 1 if level == before.level else 1
         before.level, before.looked_at = level, now
+        before.parts = [part for part in before.parts if part in finding.parts]
         if level != "ok" and failing.intersection(check.unless):
             before.count = 0  # a consequence of what is told already
-        elif (finding.is_sure or before.count >= check.runs) and _is_new(level, before.told):
+        elif (finding.is_sure or before.count >= check.runs) and _is_new(level, before, finding):
             news.append(News(check, finding, level))
     return news
 
 
-def _is_new(level: Level, told: Level) -> bool:
-    return level != told if level == "ok" else RANK[level] > RANK[told]
+def _is_new(level: Level, before: Remembered, finding: Finding) -> bool:
+    if level == "ok":
+        return level != before.told
+    return RANK[level] > RANK[before.told] or not set(finding.parts).issubset(before.parts)
 
 
 def tell(at: Surroundings, news: Iterable[News]) -> bool:

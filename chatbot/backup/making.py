@@ -88,7 +88,7 @@ def prove_and_note(
     except Exception as e:
         bundle.note_failure(str(e))
         raise
-    proof |= {"proved_at": datetime.now(UTC).isoformat(), **copied}
+    proof |= {"sha256": bundle.read_sha256(), "proved_at": datetime.now(UTC).isoformat(), **copied}
     bundle.note_proof(proof)
     return proof
 

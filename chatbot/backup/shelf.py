@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
 import os
 import re
@@ -20,6 +21,8 @@ NAME = re.compile(r"mostrador-(\d{8}T\d{6}Z)\.tar\.age")
 NAME_TIME = "%Y%m%dT%H%M%SZ"
 KEPT_DAYS = 7
 KEPT_WEEKS = 4
+# whatever their days: the last one is only seen to be still good when the next one is made
+KEPT_NEWEST = 2
 # those that don't count, for looking into
 KEPT_UNPROVED = 2
 GB = 1 << 30
@@ -63,6 +66,16 @@ class Bundle:
     @property
     def counts(self) -> bool:
         return self.proof is not None
+
+    @property
+    def is_intact(self) -> bool:
+        """It counts, and is still what was proved; an older proof doesn't say what that was."""
+        proof = self.proof
+        return proof is not None and ("sha256" not in proof or proof["sha256"] == self.read_sha256())
+
+    def read_sha256(self) -> str:
+        with self.path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
 
     def note_proof(self, proof: dict[str, Any]) -> None:
         self._beside("failed").unlink(missing_ok=True)
@@ -114,9 +127,14 @@ def choose_kept(times: Iterable[datetime]) -> set[datetime]:
 
 
 def take_old_away(folder: Path, newest: Bundle) -> list[str]:
-    """Names of the bundles that were removed. `newest` stays whatever the clock says."""
+    """Names of the bundles that were removed. `newest` stays whatever the clock says, and what was spoiled since its proof
+    pushes out nothing."""
     bundles = list_bundles(folder)
-    kept = choose_kept(b.made_at for b in bundles if b.counts) | {newest.made_at}
+    for bundle in bundles:
+        if bundle.counts and not bundle.is_intact:
+            bundle.note_failure("it has changed since it was proved: the file or the disk is damaged")
+    counting = [b.made_at for b in bundles if b.counts]
+    kept = {*choose_kept(counting), *counting[:KEPT_NEWEST], newest.made_at}
     unproved = [b for b in bundles if not b.counts]
     gone = [b for b in bundles if b.counts and b.made_at not in kept] + unproved[KEPT_UNPROVED:]
     for bundle in gone:

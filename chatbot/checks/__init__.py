@@ -22,12 +22,16 @@ FACTS_FILE = "facts.json"
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """key: which of the check's sayings in texts.yaml; values: what it fills in; is_sure: needs no second look."""
+    """key: which of the check's sayings in texts.yaml; values: what it fills in; is_sure: needs no second look.
+
+    parts: what fails, where a check looks at several things: one that joins them is told too.
+    """
 
     level: Level
     key: str = "ok"
     values: Mapping[str, Any] = field(default_factory=dict)
     is_sure: bool = False
+    parts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +74,8 @@ def warn(key: str, **values: Any) -> Finding:
     return Finding("warn", key, values)
 
 
-def fail(key: str, *, is_sure: bool = False, **values: Any) -> Finding:
-    return Finding("fail", key, values, is_sure)
+def fail(key: str, *, is_sure: bool = False, parts: tuple[str, ...] = (), **values: Any) -> Finding:
+    return Finding("fail", key, values, is_sure, parts)
 
 
 def read_box_facts(config: Config) -> Mapping[str, Any] | None:

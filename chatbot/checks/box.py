@@ -156,7 +156,7 @@ def check_units(at: Surroundings) -> Finding | None:
     if units is None:
         return None
     bad = sorted(name for name, unit in units.items() if unit["active"] == "failed" or not _is_running(name, unit))
-    return fail("bad", names=", ".join(bad), words=" ".join(bad)) if bad else ok(count=len(units))
+    return fail("bad", parts=tuple(bad), names=", ".join(bad), words=" ".join(bad)) if bad else ok(count=len(units))
 
 
 def _is_running(name: str, unit: Mapping[str, Any]) -> bool:

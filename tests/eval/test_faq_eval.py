@@ -211,12 +211,12 @@ def load_sample() -> tuple[FaqEntry, ...]:
     return tuple(body for body in parse(text) if isinstance(body, FaqEntry))
 
 
-def answer(entries: tuple[FaqEntry, ...], item: dict[str, Any]) -> tuple[str, set[str]]:
+def answer(content: Content, item: dict[str, Any]) -> tuple[str, set[str]]:
     """What the responder does with an item's messages: "answered", "which" or "none", and the entries it used."""
     texts = item["ask"] if isinstance(item["ask"], list) else [item["ask"]]
     turn = TurnInput(
         tuple(CustomerMessage(at, at, text) for at, text in enumerate(texts)),
-        Content(faq=entries),
+        content,
         item.get("language", "es"),
         datetime.now(UTC),
     )
@@ -228,13 +228,14 @@ def answer(entries: tuple[FaqEntry, ...], item: dict[str, Any]) -> tuple[str, se
 
 def measure_heldout(entries: tuple[FaqEntry, ...], items: Sequence[dict[str, Any]], name: str) -> tuple[float, float]:
     """Shares: right and answered of what the FAQ answers; wrongly answered of all. Shows both splits."""
+    content = Content(faq=entries)  # made once, as the product keeps a release's: its index is too
     shares = []
     for split, is_kept in (("looked at", False), ("kept aside", True)):
         asked = [item for at, item in enumerate(items) if (at % 10 in (2, 5, 8)) == is_kept]
         inside = right = wrong = 0
         for item in asked:
             want = set(item["want"] if isinstance(item["want"], list) else [item["want"]])
-            kind, used = answer(entries, item)
+            kind, used = answer(content, item)
             inside += "none" not in want
             right += "none" not in want and kind == "answered" and used <= want
             wrong += kind == "answered" and not used <= want

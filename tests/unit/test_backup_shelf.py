@@ -182,3 +182,23 @@ JSON="[{\"model\": \"m\"}]"
         "EMPTY": "",
         "JSON": '[{"model": "m"}]',
     }
+
+
+def make(folder: Path, made_at: datetime) -> Bundle:
+    bundle = add(folder, made_at)
+    bundle.note_proof({"bundle": bundle.name, "sha256": bundle.read_sha256()})
+    take_old_away(folder, bundle)
+    return bundle
+
+
+def test_one_that_was_spoiled_since_its_proof_never_pushes_out_the_good_one_of_its_day(tmp_path: Path) -> None:
+    good, spoiled = (make(tmp_path, START + timedelta(hours=hour)) for hour in (0, 5))
+    spoiled.path.write_bytes(b"y" * 10)
+    newest = make(tmp_path, START + timedelta(days=1))
+    assert [b.name for b in list_bundles(tmp_path) if b.counts] == [newest.name, good.name]
+    assert "changed since it was proved" in (spoiled.problem or "")
+
+
+def test_one_that_is_still_good_the_next_day_takes_the_place_of_the_earlier_one(tmp_path: Path) -> None:
+    made = [make(tmp_path, START + timedelta(hours=hour)) for hour in (0, 5, 29)]
+    assert [b.name for b in list_bundles(tmp_path)] == [made[2].name, made[1].name]

@@ -32,7 +32,7 @@ class Runs:
         self.now += 60
         news: list[News] = compare(self.memory, findings, self.now)
         for item in news if is_told else []:
-            self.memory.checks[item.check.id].told = item.level
+            self.memory.checks[item.check.id].note_told(item)
         return [f"{item.check.id} {item.level}" for item in news]
 
 
@@ -61,6 +61,21 @@ def test_what_is_sure_needs_no_second_look(runs: Runs) -> None:
 
 def test_a_unit_that_failed_and_its_mending_are_told_at_first_sight(runs: Runs) -> None:
     assert [runs.run(units=finding) for finding in (bad(), bad(), OK, OK)] == [["units fail"], [], ["units ok"], []]
+
+
+def stopped(*names: str) -> Finding:
+    return Finding("fail", "bad", {"names": ", ".join(names)}, parts=names)
+
+
+def test_a_second_unit_that_fails_is_told_too_and_again_after_it_was_mended(runs: Runs) -> None:
+    found = [stopped("a"), stopped("a", "b"), stopped("a", "b"), stopped("a"), stopped("a", "b"), stopped("b"), OK]
+    assert [len(runs.run(units=finding)) for finding in found] == [1, 1, 0, 0, 1, 0, 1]
+
+
+def test_a_second_unit_whose_alert_was_lost_is_told_in_the_next_run(runs: Runs) -> None:
+    runs.run(units=stopped("a"))
+    lost = [runs.run(units=stopped("a", "b"), is_told=told) for told in (False, True, True)]
+    assert lost == [["units fail"], ["units fail"], []]
 
 
 def test_an_alert_that_was_lost_is_tried_again_in_the_next_run(runs: Runs) -> None:
