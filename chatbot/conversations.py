@@ -71,7 +71,7 @@ def select_conversations(search: str, filters: Mapping[str, str]) -> Select[Any]
 def matches_words(words: list[str]) -> Any:
     """Conversations in which somebody, or we, wrote all of the words in one message."""
     folded = " ".join(words).lower().translate(str.maketrans(ACCENTS, PLAIN))
-    query = func.plainto_tsquery("simple", folded)
+    query = func.plainto_tsquery(literal_column("'simple'::regconfig"), folded)
     said = literal_column(FOLDED.format("message.text")).op("@@")(query)
     ours = literal_column(FOLDED.format("part.text")).op("@@")(query)
     of_messages = select(Message.conversation_id).where(said).limit(5_000)

@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import Connection, Select, and_, exists, func, select, true
+from sqlalchemy import ColumnElement, Connection, Select, exists, func, select, true
 from sqlalchemy.orm import aliased
 
 from chatbot.content import live_release_id
@@ -52,7 +52,7 @@ newest = (
     .correlate(Entry)
     .lateral("newest")
 )
-SORTS = {"key": (Entry.key,), "changed": (newest.c.id,)}
+SORTS: dict[str, tuple[ColumnElement[Any], ...]] = {"key": (cast("ColumnElement[Any]", Entry.key),), "changed": (newest.c.id,)}
 
 
 def select_entries(connection: Connection, kind: str, search: str, state: str) -> Select[Any]:
@@ -118,27 +118,31 @@ def read_revision_body(connection: Connection, kind: str, key: str, revision_id:
 
 def list_changes(connection: Connection, limit: int = 500) -> list[Change]:
     """What publishing would change, by kind and key."""
-    live = live_release_id(connection)
+    statement = _select_changes(connection).order_by(Entry.kind, Entry.key).limit(limit)
+    return [Change(*row) for row in connection.execute(statement)]
+
+
+def count_changes(connection: Connection) -> int:
+    changes = _select_changes(connection).with_only_columns(Entry.id).subquery()
+    return connection.scalar(select(func.count()).select_from(changes)) or 0
+
+
+def _select_changes(connection: Connection) -> Select[Any]:
+    """Rows as Change has its fields."""
     published = (
         select(Revision.id, Revision.body, Revision.entry_id)
-        .join(release_revision, and_(release_revision.c.revision_id == Revision.id, release_revision.c.release_id == live))
+        .join(release_revision, release_revision.c.revision_id == Revision.id)
+        .where(release_revision.c.release_id == live_release_id(connection))
         .subquery()
     )
     columns = (Entry.kind, Entry.key, published.c.body.label("before"), newest.c.body.label("after"), newest.c.author)
-    statement = (
+    return (
         select(*columns, newest.c.created_at)
         .select_from(Entry)
         .join(newest, true())
         .outerjoin(published, published.c.entry_id == Entry.id)
         .where(newest.c.body.is_distinct_from(published.c.body), newest.c.body.is_not(None) | published.c.id.is_not(None))
-        .order_by(Entry.kind, Entry.key)
-        .limit(limit)
     )
-    return [Change(*row) for row in connection.execute(statement)]
-
-
-def count_changes(connection: Connection) -> int:
-    return len(list_changes(connection))
 
 
 def diff_words(before: str, after: str) -> Iterator[tuple[str, str]]:

@@ -124,7 +124,7 @@ NOTHING = Figures(Counter())
 GROUPS = {
     "total": "''",
     "day": "(hour AT TIME ZONE :zone)::date::text",
-    "hour": "extract(hour FROM hour AT TIME ZONE :zone)::int::text",
+    "hour": "to_char(hour AT TIME ZONE :zone, 'HH24')",
     "inbox": "inbox_id::text",
     "responder": "responder",
     "language": "language",

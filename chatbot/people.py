@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from itsdangerous import BadData, URLSafeTimedSerializer
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from chatbot.audit import Actor, record
 from chatbot.config import Config
 from chatbot.errors import ConfigError
-from chatbot.models.people import Account, LoginFailure
+from chatbot.models.people import Account, LoginFailure, LoginSession
 
 OWNER_LINK_S = 15 * 60
 INVITATION_S = 7 * 86_400
@@ -37,7 +37,7 @@ def invite(connection: Connection, config: Config, actor: Actor, email: str, rol
 
 def make_link_token(connection: Connection, config: Config, email: str) -> str:
     """A token for /welcome/<token>. It dies when a password is set, by its time, or by a newer fs_uniquifier."""
-    row = connection.execute(select(Account).where(Account.email == email)).first()
+    row = connection.execute(select(*Account.__table__.c).where(Account.email == email)).first()
     if row is None:
         raise ConfigError("EMAIL", "has no account; flask user list shows them")
     return str(_make_signer(config).dumps([row.id, _fingerprint(row)]))
@@ -46,16 +46,15 @@ def make_link_token(connection: Connection, config: Config, email: str) -> str:
 def open_link(connection: Connection, config: Config, token: str) -> Any | None:
     """The account's row, or None where the link is wrong, old or used."""
     try:
-        account_id, fingerprint = _make_signer(config).loads(token, max_age=INVITATION_S)
-        _, signed_at = _make_signer(config).loads(token, max_age=INVITATION_S, return_timestamp=True)
+        (account_id, fingerprint), signed_at = _make_signer(config).loads(token, max_age=INVITATION_S, return_timestamp=True)
     except (BadData, ValueError, TypeError):
         return None
-    row = connection.execute(select(Account).where(Account.id == account_id)).first()
+    row = connection.execute(select(*Account.__table__.c).where(Account.id == account_id)).first()
     if row is None or not row.active or _fingerprint(row) != fingerprint:
         return None
-    age = connection.scalar(select(func.extract("epoch", func.now() - signed_at)))
-    is_owners = row.role == "owner" or row.password is not None
-    return None if is_owners and age is not None and age > OWNER_LINK_S else row
+    is_short = row.role == "owner" or row.password is not None
+    is_old = datetime.now(UTC) - signed_at > timedelta(seconds=OWNER_LINK_S)
+    return None if is_short and is_old else row
 
 
 def set_password(connection: Connection, actor: Actor, account_id: int, name: str, password_hash: str) -> None:
@@ -80,6 +79,67 @@ def is_locked(connection: Connection, email: str, address: str) -> bool:
 def forget_failures(connection: Connection, email: str) -> None:
     """After the right password."""
     connection.execute(delete(LoginFailure).where(LoginFailure.subject == _hash(email)))
+
+
+def change_account(connection: Connection, actor: Actor, account_id: int, **values: Any) -> bool:
+    """Its role, or `active`. False: there is no such account, or it is the last owner who can log in."""
+    row = _lock_account(connection, account_id)
+    if row is None or (
+        _is_last_owner(connection, row) and (values.get("role", "owner") != "owner" or not values.get("active", True))
+    ):
+        return False
+    connection.execute(update(Account).where(Account.id == account_id).values(values))
+    record(connection, actor, "account.change", row.email, {name: row._mapping[name] for name in values}, values)
+    return True
+
+
+def remove_account(connection: Connection, actor: Actor, account_id: int) -> bool:
+    """False: there is no such account, or it is the last owner who can log in."""
+    row = _lock_account(connection, account_id)
+    if row is None or _is_last_owner(connection, row):
+        return False
+    connection.execute(delete(Account).where(Account.id == account_id))
+    record(connection, actor, "account.remove", row.email, {"role": row.role}, None)
+    return True
+
+
+def list_accounts(connection: Connection) -> list[Row[Any]]:
+    return list(connection.execute(select(*Account.__table__.c).order_by(Account.email)))
+
+
+def start_session(connection: Connection, account_id: int, key: str, address: str, browser: str) -> None:
+    values = {"account_id": account_id, "key_hash": _hash(key), "address": address, "browser": browser[:200]}
+    connection.execute(insert(LoginSession).values(values))
+
+
+def has_session(connection: Connection, account_id: int, key: str) -> bool:
+    wanted = (LoginSession.account_id == account_id, LoginSession.key_hash == _hash(key))
+    return connection.execute(select(LoginSession.id).where(*wanted)).first() is not None
+
+
+def list_sessions(connection: Connection, account_id: int) -> list[Row[Any]]:
+    mine = LoginSession.account_id == account_id
+    return list(connection.execute(select(*LoginSession.__table__.c).where(mine).order_by(LoginSession.id.desc())))
+
+
+def end_sessions(connection: Connection, account_id: int, session_id: int | None = None) -> None:
+    """One of this account's, or all."""
+    wanted = LoginSession.account_id == account_id
+    one = wanted if session_id is None else wanted & (LoginSession.id == session_id)
+    connection.execute(delete(LoginSession).where(one))
+
+
+def _lock_account(connection: Connection, account_id: int) -> Row[Any] | None:
+    # every owner's row: two owners who demote each other at once must wait for one another
+    connection.execute(select(Account.id).where(Account.role == "owner").order_by(Account.id).with_for_update())
+    return connection.execute(select(*Account.__table__.c).where(Account.id == account_id)).first()
+
+
+def _is_last_owner(connection: Connection, row: Row[Any]) -> bool:
+    others = select(Account.id).where(
+        Account.role == "owner", Account.active, Account.password.is_not(None), Account.id != row.id
+    )
+    return bool(row.role == "owner" and connection.execute(others).first() is None)
 
 
 def _make_signer(config: Config) -> URLSafeTimedSerializer:

@@ -17,11 +17,12 @@ KEPT_DAYS = 90
 QUESTION_CHARS = 500
 UNTAUGHT = ("unsure", "llm_down")
 
-# people's first words after the turn, before the customer's next turn asks for something else
+# the longest of what people wrote within a day: the first is mostly a greeting
 FOUND = text(f"""
 SELECT m.id, left(m.text, {QUESTION_CHARS}) AS question, m.conversation_id, m.arrived_at, t.language, (
   SELECT left(a.text, 5000) FROM message a WHERE a.conversation_id = m.conversation_id AND a.author = 'agent'
-    AND a.text <> '' AND a.arrived_at >= m.arrived_at ORDER BY a.arrived_at, a.id LIMIT 1) AS answer
+    AND a.text <> '' AND a.arrived_at >= m.arrived_at AND a.arrived_at < m.arrived_at + interval '1 day'
+    ORDER BY length(a.text) DESC, a.id LIMIT 1) AS answer
 FROM turn t JOIN message m ON m.turn_id = t.id
 WHERE t.finished_at > now() - make_interval(days => {KEPT_DAYS}) AND t.handoff_reason = ANY(:reasons) AND m.text <> ''
 ORDER BY t.finished_at DESC LIMIT {SAMPLE}

@@ -40,22 +40,44 @@ def explain_reply(responder: str, sources: list[str], score: float | None) -> st
 
 def name_handoff(code: str) -> str:
     texts = {
-        "unsure": _("the bot didn't know"), "media": _("somebody has to look at the file"), "stale": _("it had waited for too long"),
-        "crashed": _("answering it failed several times"), "loop": _("too many replies in ten minutes"),
-        "delivery_failed": _("the reply couldn't be delivered"), "unreadable": _("a message couldn't be read"),
-        "canned_handoff": _("the template says so"), "faq_handoff": _("the FAQ says so"), "model_asked": _("the AI asked for a person"),
-        "asked_for_person": _("the customer asked for a person"),
-    }  # fmt: skip
+        "unsure": _("the bot didn't know"),
+        "llm_down": _("the AI couldn't be reached"),
+        "media": _("somebody has to look at the file"),
+        "stale": _("it had waited for too long"),
+        "crashed": _("answering it failed several times"),
+        "loop": _("too many replies in ten minutes"),
+        "delivery_failed": _("the reply couldn't be delivered"),
+        "unreadable": _("a message couldn't be read"),
+        "canned_handoff": _("the template says so"),
+        "faq_handoff": _("the FAQ says so"),
+        "model_asked": _("the AI asked for a person"),
+        "cannot_look": _("the conversation couldn't be looked at in Chatwoot"),
+        "cannot_reply": _("Chatwoot doesn't let anybody reply here now"),
+        "refused": _("Chatwoot refused the reply"),
+        "unknown_outcome": _("it can't be known whether the reply was sent"),
+    }
     return texts.get(code, code.replace("_", " "))
 
 
 def name_rule(code: str) -> str:
     texts = {
-        "another_installation": _("another installation is the bot's"), "other_inbox": _("this inbox has another bot"),
-        "nothing_new": _("there was nothing new to answer"), "off": _("the bot is switched off in this inbox"),
-        "paused": _("everything was paused"), "people_have_it": _("a person had the conversation"), "command": _("an agent's command was carried out"),
-        "watch": _("this inbox is only watched"), "unreadable_again": _("it couldn't be read again"),
-    }  # fmt: skip
+        "another_installation": _("another installation is the bot's"),
+        "other_inbox": _("this inbox has another bot"),
+        "other_account": _("it is from another Chatwoot account"),
+        "nothing_new": _("there was nothing new to answer"),
+        "off": _("the bot is switched off in this inbox"),
+        "paused": _("everything was paused"),
+        "people_have_it": _("a person had the conversation"),
+        "command": _("an agent's command was carried out"),
+        "watch": _("this inbox is only watched"),
+        "unreadable_again": _("it couldn't be read again"),
+        "blocked_contact": _("the contact is blocked"),
+        "auto_reply": _("it was an automatic reply"),
+        "deleted": _("the message was deleted"),
+        "reaction": _("it was only a reaction"),
+        "group": _("it came from a group"),
+        "campaign": _("it belongs to a campaign"),
+    }
     return texts.get(code, code.replace("_", " "))
 
 

@@ -13,7 +13,7 @@ const draw = (place) => {
     width: place.clientWidth, height: 220,
     axes: [{ ...axis, values: (_plot, ticks) => ticks.map(show), space: 70, incrs: [1, 2, 7, 14, 30].map((n) => n * 86400) }, { ...axis, size: 60 }],
     scales: { y: { range: (_plot, _low, high) => [0, high > 0 ? high * 1.1 : 1] } },
-    series: [{ label: "", value: (_plot, seconds) => show(seconds) }, ...names.map((name, n) => ({ label: labels[name], stroke: colours[n], width: 2 }))],
+    series: [{ label: place.dataset.x, value: (_plot, seconds) => show(seconds) }, ...names.map((name, n) => ({ label: labels[name], stroke: colours[n], width: 2 }))],
   }, [times, ...names.map((name) => all[name])], place);
 };
 const drawAll = () => document.querySelectorAll("[data-chart]").forEach(draw);

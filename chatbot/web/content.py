@@ -10,12 +10,15 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
 from chatbot import drafts
+from chatbot.alike import find_alike
 from chatbot.audit import record
 from chatbot.content import KINDS, Body, remove_drafts, save_drafts
+from chatbot.reply import Language
 from chatbot.web.access import allow
 from chatbot.web.content_forms import FIELDS, body_to_values, read_values, title_of, values_to_body
 from chatbot.web.database import reading, writing
 from chatbot.web.lists import apply_keyset, make_page, read_query
+from chatbot.web.markdown import show_markdown
 from chatbot.web.pages import actor, go, render, say
 
 bp = Blueprint("content", __name__, url_prefix="/content")
@@ -74,8 +77,11 @@ def assistant() -> ResponseReturnValue:
 @bp.get("/new/<kind>")
 @allow("editor")
 def new(kind: str) -> ResponseReturnValue:
-    """?question= and ?answer= fill an FAQ's first fields."""
+    """?question= and ?answer= fill an FAQ's first fields; ?like= copies an entry."""
     check_kind(kind)
+    if like := request.args.get("like"):
+        row = drafts.read_newest(reading(), kind, like)
+        return show_form(kind, "", body_to_values(kind, row.body if row and row.body else {}) | {"key": ""}, {}, 0)
     values = body_to_values(kind, {"languages": ["es", "en"], "language": "es", "default_language": "es", "length": "short"})
     if kind == "faq":
         values["questions_es"] = request.args.get("question", "")[:500]
@@ -152,6 +158,22 @@ def restore(kind: str) -> ResponseReturnValue:
                 record(connection, actor(), "content.restore", f"{kind}:{key}", None, row.body)
     say(_("Brought back into the draft."))
     return go("content.edit", kind=kind, key=keys[0]) if len(keys) == 1 else go(f"content.{kind}")
+
+
+@bp.post("/faq/alike")
+@allow("editor")
+def alike() -> ResponseReturnValue:
+    """A fragment beside the questions: which other FAQ answers them already."""
+    typed = [(code, line) for code in ("es", "en") for line in request.form.get(f"questions_{code}", "").splitlines()]
+    questions: list[tuple[Language, str]] = [("es" if code == "es" else "en", line) for code, line in typed if line.strip()]
+    found = find_alike(reading(), questions, request.form.get("key_was", ""))
+    return render("content/alike.html", alike=found, title_of=title_of)
+
+
+@bp.post("/preview")
+@allow("editor")
+def preview() -> ResponseReturnValue:
+    return render("content/preview.html", html=show_markdown(request.form.get("text", "")))
 
 
 @bp.get("/<kind>/<key>/history")

@@ -32,8 +32,8 @@ class Field:
 
 LANGUAGES = (("es", _l("Spanish")), ("en", _l("English")))
 HANDOFF = Field("handoff", ("handoff",), _l("Hand over to a person afterwards"), "check")
-INBOXES = Field("inboxes", ("inboxes",), _l("Only in these inboxes"), "lines", _l("Chatwoot's inbox numbers, one per line. Empty: in all."), rows=2, is_extra=True)  # fmt: skip
-KEY = Field("key", ("key",), _l("Short name"), "line", _l("Lower-case letters, digits and hyphens. Empty: made from the text. It can't be changed later."), is_extra=True)  # fmt: skip
+INBOXES = Field("inboxes", ("inboxes",), _l("Only in these inboxes"), "lines", _l("Chatwoot's inbox numbers, one per line. Empty: in all."), rows=2, is_extra=True)  # fmt: skip  # noqa: E501
+KEY = Field("key", ("key",), _l("Short name"), "line", _l("Lower-case letters, digits and hyphens. Empty: made from the text. It can't be changed later."), is_extra=True)  # fmt: skip  # noqa: E501
 EVENTS = (("new_conversation", _l("a new conversation")), ("thanks", _l("thanks")), ("goodbye", _l("goodbye")))
 FIELDS: dict[str, tuple[Field, ...]] = {
     "canned": (
@@ -42,10 +42,10 @@ FIELDS: dict[str, tuple[Field, ...]] = {
         Field("keywords", ("keywords",), _l("When the message contains"), "lines", _l("A word or phrase per line.")),
         Field("exact", ("exact",), _l("When the whole message is"), "lines", _l("One per line.")),
         Field("events", ("events",), _l("At these moments"), "checks", options=EVENTS),
-        HANDOFF, Field("patterns", ("patterns",), _l("Regular expressions"), "lines", _l("For who knows them. One per line."), is_extra=True), INBOXES, KEY,
+        HANDOFF, Field("patterns", ("patterns",), _l("Regular expressions"), "lines", _l("For who knows them. One per line."), is_extra=True), INBOXES, KEY,  # noqa: E501
     ),
     "faq": (
-        Field("questions_es", ("questions", "es"), _l("Questions in Spanish"), "lines", _l("The same question as customers write it, one phrasing per line. Four or more work best."), rows=5),
+        Field("questions_es", ("questions", "es"), _l("Questions in Spanish"), "lines", _l("The same question as customers write it, one phrasing per line. Four or more work best."), rows=5),  # noqa: E501
         Field("answers_es", ("answers", "es"), _l("Answer in Spanish"), "text", rows=5),
         Field("questions_en", ("questions", "en"), _l("Questions in English"), "lines", rows=3),
         Field("answers_en", ("answers", "en"), _l("Answer in English"), "text", rows=4),
@@ -60,9 +60,9 @@ FIELDS: dict[str, tuple[Field, ...]] = {
     ),
     "assistant": (
         Field("name", ("name",), _l("Name")),
-        Field("instructions", ("instructions",), _l("Instructions"), "text", _l("Who it is, what it looks after, what it never does."), rows=8),
+        Field("instructions", ("instructions",), _l("Instructions"), "text", _l("Who it is, what it looks after, what it never does."), rows=8),  # noqa: E501
         Field("tone", ("tone",), _l("Tone")),
-        Field("length", ("length",), _l("Length of replies"), "select", options=(("short", _l("short")), ("medium", _l("medium")), ("long", _l("long")))),
+        Field("length", ("length",), _l("Length of replies"), "select", options=(("short", _l("short")), ("medium", _l("medium")), ("long", _l("long")))),  # noqa: E501
         Field("languages", ("languages",), _l("Languages"), "checks", options=LANGUAGES),
         Field("default_language", ("default_language",), _l("Language when in doubt"), "select", options=LANGUAGES),
         Field("model", ("model",), _l("AI model"), "line", _l("Empty: the one of the settings."), is_extra=True),
@@ -116,7 +116,7 @@ def values_to_body(kind: str, values: Mapping[str, Any]) -> tuple[Body | None, d
     try:
         return KINDS[kind].model_validate(raw), find_gaps(kind, raw)
     except ValidationError as e:
-        return None, find_gaps(kind, raw) | {name: text for name, text in map(lambda d: explain(kind, d), e.errors())}
+        return None, dict(explain(kind, problem) for problem in e.errors()) | find_gaps(kind, raw)
 
 
 def find_gaps(kind: str, raw: Mapping[str, Any]) -> dict[str, str]:
@@ -161,9 +161,10 @@ def explain(kind: str, problem: Mapping[str, Any]) -> tuple[str, str]:
     return field.name, said.get(problem["type"]) or str(problem["msg"]).removeprefix("Value error, ")
 
 
-def title_of(kind: str, key: str, body: Mapping[str, Any]) -> str:
+def title_of(_kind: str, key: str, body: Mapping[str, Any]) -> str:
     """What a list calls an entry."""
-    questions = next((lines for lines in (body.get("questions") or {}).values() if lines), None)
-    text = next(iter((body.get("texts") or {}).values()), "")
-    found = body.get("title") or body.get("name") or (questions or [""])[0] or text or key
+    questions, texts = body.get("questions") or {}, body.get("texts") or {}
+    question = next((questions[code][0] for code in ("es", "en") if questions.get(code)), "")
+    text = texts.get("es") or texts.get("en")
+    found = body.get("title") or body.get("name") or question or text or key
     return str(found)[:160]

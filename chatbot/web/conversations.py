@@ -7,6 +7,7 @@ import io
 import json
 import zlib
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -50,7 +51,16 @@ def read_filters() -> ListQuery:
         "from": None,
         "to": None,
     }
-    return read_query(known, ["updated"], "-updated")
+    query = read_query(known, ["updated"], "-updated")
+    return query if is_place(query.after) else replace(query, after=None)
+
+
+def is_place(after: list[Any] | None) -> bool:
+    """Whether it is a moment and an id, as the list's own links have them."""
+    try:
+        return after is None or (len(after) == 2 and bool(datetime.fromisoformat(after[0])) and isinstance(after[1], int))
+    except (TypeError, ValueError):
+        return False
 
 
 def find_span(filters: dict[str, str]) -> dict[str, str]:

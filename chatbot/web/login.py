@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
+import secrets
 from datetime import timedelta
+from typing import Any
 
-from flask import Flask
+from flask import Flask, Response, abort, request, session
+from flask.typing import ResponseReturnValue
+from flask_login import current_user, logout_user, user_logged_in
 from flask_mailman import Mail
 from flask_security import Security, SQLAlchemySessionUserDatastore
 from flask_wtf import CSRFProtect
 
+from chatbot import people
 from chatbot.config import Config
 from chatbot.db import db
 from chatbot.models.people import Account, Passkey
+from chatbot.web.database import reading, writing
 
 csrf = CSRFProtect()
 PASSWORD_MIN_CHARS = 10
+GUESSABLE_ENDPOINTS = {"security.login", "security.two_factor_token_validation", "security.mf_recovery", "security.verify"}
 
 
 def init_app(app: Flask, config: Config) -> None:
@@ -45,7 +53,7 @@ def init_app(app: Flask, config: Config) -> None:
         SECURITY_MULTI_FACTOR_RECOVERY_CODES_N=10,
         SECURITY_WEBAUTHN=True,
         SECURITY_WAN_RP_NAME="Mostrador",
-        SECURITY_TOTP_SECRETS={"1": config.secret_key.get_secret_value()},
+        SECURITY_TOTP_SECRETS={"1": hashlib.sha256(f"totp {config.secret_key.get_secret_value()}".encode()).hexdigest()},
         SECURITY_TOTP_ISSUER="Mostrador",
         SECURITY_FRESHNESS=timedelta(minutes=30),
         SECURITY_API_ENABLED_METHODS=["session"],
@@ -61,4 +69,53 @@ def init_app(app: Flask, config: Config) -> None:
     )
     csrf.init_app(app)
     Mail(app)
-    Security(app, SQLAlchemySessionUserDatastore(db.session, Account, None, Passkey))
+    security = Security(app, SQLAlchemySessionUserDatastore(db.session, Account, None, Passkey))
+    security.want_json(lambda _request: False)  # one kind of answer, so that a wrong try is always told by it
+    app.before_request(refuse_guessing)
+    app.before_request(check_session)
+    app.after_request(count_guess)
+    user_logged_in.connect(note_login, app)
+
+
+def refuse_guessing() -> None:
+    """The same answer whether the account exists or not."""
+    if request.method != "POST" or request.endpoint not in GUESSABLE_ENDPOINTS:
+        return
+    if request.is_json:
+        abort(415)
+    if people.is_locked(reading(), name_guessed(), request.remote_addr or ""):
+        abort(429)
+
+
+def count_guess(response: Response) -> Response:
+    """A right password or code redirects; the form shown again was a wrong one."""
+    if request.method == "POST" and request.endpoint in GUESSABLE_ENDPOINTS and response.status_code in {200, 302}:
+        with writing() as connection:
+            if response.status_code == 200:
+                people.note_failure(connection, name_guessed(), request.remote_addr or "")
+            elif request.endpoint == "security.login":
+                people.forget_failures(connection, name_guessed())
+    return response
+
+
+def name_guessed() -> str:
+    """Whose password or code is tried: an e-mail address, or the account between password and code."""
+    if current_user.is_authenticated:
+        return str(current_user.email)
+    return str(request.form.get("email") or session.get("tf_user_id") or "")
+
+
+def note_login(_app: Flask, user: Any) -> None:
+    """A key of its own for each login: it is listed under My account and can be ended there."""
+    session["login_key"] = secrets.token_urlsafe(24)
+    browser = request.headers.get("User-Agent", "")
+    people.start_session(reading(), user.id, session["login_key"], request.remote_addr or "", browser)
+    db.session.commit()
+
+
+def check_session() -> ResponseReturnValue | None:
+    """A login that was ended from another browser is over with the next request."""
+    if current_user.is_authenticated and not people.has_session(reading(), current_user.id, session.get("login_key", "")):
+        logout_user()
+        session.clear()
+    return None

@@ -8,8 +8,10 @@ from flask_bootstrap import Bootstrap5
 from chatbot.config import Config
 from chatbot.web import (
     access,
+    account,
     analytics,
     assets,
+    audit,
     content,
     conversations,
     imports,
@@ -17,6 +19,7 @@ from chatbot.web import (
     operations,
     overview,
     pages,
+    people,
     reader,
     release,
     teaching,
@@ -26,12 +29,15 @@ from chatbot.web import (
 )
 
 BLUEPRINTS = (
+    account.bp,
     analytics.bp,
+    audit.bp,
     content.bp,
     conversations.bp,
     imports.bp,
     operations.bp,
     overview.bp,
+    people.bp,
     release.bp,
     teaching.bp,
     testbot.bp,

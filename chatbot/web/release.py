@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, request
+from flask import Blueprint, abort, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from chatbot import drafts
 from chatbot.audit import record
 from chatbot.content import KINDS, list_releases, live_release_id, publish, remove_drafts, roll_back, save_drafts
+from chatbot.errors import ContentError
 from chatbot.web.access import allow
 from chatbot.web.content import TITLES, check_kind, describe
 from chatbot.web.content_forms import title_of
@@ -44,7 +45,10 @@ def publish_draft() -> ResponseReturnValue:
 def roll_back_to(release_id: int) -> ResponseReturnValue:
     with writing() as connection:
         was = live_release_id(connection)
-        roll_back(connection, release_id)
+        try:
+            roll_back(connection, release_id)
+        except ContentError:
+            abort(404)
         record(connection, actor(), "content.roll_back", f"release:{release_id}", {"release": was}, {"release": release_id})
     say(_("Version %(n)s answers customers again. The draft stayed as it was.", n=release_id))
     return go("release.page")

@@ -148,5 +148,8 @@ def test_two_thousand_faqs_are_listed_with_a_handful_of_queries(app: Flask, edit
     page = editor.get("/content/faq")
     assert len(statements) <= 10, statements
     assert page.text.count('name="key"') == 50
-    assert "faq-0050" in editor.get(page.text.split('rel="next"')[0].rsplit('href="', 1)[1].split('"')[0].replace("&amp;", "&")).text
+    assert (
+        "faq-0050"
+        in editor.get(page.text.split('rel="next"')[0].rsplit('href="', 1)[1].split('"')[0].replace("&amp;", "&")).text
+    )
     assert "faq-1234" in editor.get("/content/faq?q=pregunta+1234").text

@@ -16,6 +16,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from python_calamine import CalamineWorkbook
 from sqlalchemy import select
+from werkzeug.test import stream_encode_multipart
 
 from chatbot.content import Content, FaqEntry, load_draft, publish, save_drafts
 from chatbot.db import db
@@ -53,7 +54,9 @@ def read_draft(app: Flask) -> Content:
 
 def upload(client: FlaskClient, content: bytes, name: str, kind: str = "faq") -> Any:
     form = {"kind": kind, "file": (io.BytesIO(content), name)}
-    return client.post("/imports", data=form, content_type="multipart/form-data")
+    # encoded here: the client would leave its own temporary file open
+    stream, _, boundary = stream_encode_multipart(form, use_tempfile=False)
+    return client.post("/imports", data=stream.read(), content_type=f"multipart/form-data; boundary={boundary}")
 
 
 def read_counts(page: str) -> list[int]:

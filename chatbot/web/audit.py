@@ -1,0 +1,26 @@
+"""Audit log: who changed what, the newest first."""
+
+from __future__ import annotations
+
+from flask import Blueprint
+from flask.typing import ResponseReturnValue
+from sqlalchemy import select
+
+from chatbot.models.people import AuditLine
+from chatbot.web import lists
+from chatbot.web.access import allow
+from chatbot.web.database import reading
+from chatbot.web.pages import render
+
+bp = Blueprint("audit", __name__)
+
+
+@bp.get("/audit")
+@allow("owner")
+def listing() -> ResponseReturnValue:
+    query = lists.read_query({"subject": None}, ("id",), "-id")
+    statement = select(*AuditLine.__table__.c)
+    if "subject" in query.filters:
+        statement = statement.where(AuditLine.subject == query.filters["subject"])
+    rows = reading().execute(lists.apply_keyset(statement, query, [AuditLine.__table__.c.id])).all()
+    return render("audit/listing.html", page=lists.make_page(rows, query, lambda row: [row.id]))
