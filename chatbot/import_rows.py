@@ -224,7 +224,8 @@ class _Planning:
         taken = next((self.seen[sign] for sign in asked if sign in self.seen and self.seen[sign][1] != key), None)
         if taken is not None:
             raise WrongCell("question_taken", "questions", str(taken[0]))
-        if present is not None and _join(present, {**found, "key": key}, replaces_questions=False) == present:
+        is_known = all(sign in self.seen for sign in find_signs(found))  # in the file: what only the draft has is no repeat
+        if present is not None and is_known and _join(present, {**found, "key": key}, replaces_questions=False) == present:
             raise WrongCell("row_twice", "", str(self.rows[key][0]))
 
     def _finish(self, key: str) -> PlannedEntry | None:

@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from flask_babel import gettext as _
+import flask_babel
+
+
+def _(text: str, **values: str) -> str:
+    """flask_babel's, with a type."""
+    return str(flask_babel.gettext(text, **values))
 
 
 def explain(

@@ -8,10 +8,11 @@ const draw = (place) => {
   const axis = { stroke: css("--bs-secondary-color"), grid: { stroke: css("--bs-border-color"), width: 1 } };
   const day = new Intl.DateTimeFormat(document.documentElement.lang, { day: "numeric", month: "short" });
   const show = (seconds) => (seconds == null ? "–" : day.format(new Date(seconds * 1000)));
+  const plain = new Intl.NumberFormat(document.documentElement.lang, { maximumSignificantDigits: 3 });
   place.replaceChildren();
   new uPlot({
     width: place.clientWidth, height: 220,
-    axes: [{ ...axis, values: (_plot, ticks) => ticks.map(show), space: 70, incrs: [1, 2, 7, 14, 30].map((n) => n * 86400) }, { ...axis, size: 60 }],
+    axes: [{ ...axis, values: (_plot, ticks) => ticks.map(show), space: 70, incrs: [1, 2, 7, 14, 30].map((n) => n * 86400) }, { ...axis, size: 60, values: (_plot, ticks) => ticks.map((n) => plain.format(n)) }],
     scales: { y: { range: (_plot, _low, high) => [0, high > 0 ? high * 1.1 : 1] } },
     series: [{ label: place.dataset.x, value: (_plot, seconds) => show(seconds) }, ...names.map((name, n) => ({ label: labels[name], stroke: colours[n], width: 2 }))],
   }, [times, ...names.map((name) => all[name])], place);

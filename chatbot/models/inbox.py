@@ -10,7 +10,6 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from chatbot.db import At, Base, Big, CreatedAt, Id
 
-
 # full-text search that minds neither accents nor case; messages and our parts have the same
 FOLDED_TEXT = "to_tsvector('simple', translate(lower(text), 'áàéèíìóòúùüñ', 'aaeeiioouuun'))"
 

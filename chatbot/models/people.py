@@ -13,6 +13,12 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from chatbot.db import At, Base, CreatedAt, Id
 
 
+class CommaList(AsaList):  # type: ignore[misc, unused-ignore]
+    """Flask-Security's list in a text column, marked as safe for SQLAlchemy's statement cache."""
+
+    cache_ok = True
+
+
 class Account(UserMixin, Base):
     """A person who may log in. role: "owner", "editor" or "agent". An invited one has no password yet.
 
@@ -36,11 +42,11 @@ class Account(UserMixin, Base):
     tf_primary_method: Mapped[str | None]
     tf_totp_secret: Mapped[str | None]
     tf_phone_number: Mapped[str | None]
-    mf_recovery_codes: Mapped[list[str] | None] = mapped_column(MutableList.as_mutable(AsaList()))
-    fs_webauthn_user_handle: Mapped[str | None] = mapped_column(unique=True)
-    webauthn: Mapped[list[Passkey]] = relationship(back_populates="user", cascade="all, delete")
+    mf_recovery_codes: Mapped[list[str] | None] = mapped_column(MutableList.as_mutable(CommaList()))
+    fs_webauthn_user_handle: Mapped[str | None] = mapped_column(unique=True)  # type: ignore[assignment]
+    webauthn: Mapped[list[Passkey]] = relationship(back_populates="user", cascade="all, delete")  # type: ignore[assignment]
 
-    roles: tuple[()] = ()  # Flask-Security's many-to-many; ours is `role`
+    roles: tuple[()] = ()  # type: ignore[assignment]  # Flask-Security's many-to-many; ours is `role`
 
 
 class Passkey(WebAuthnMixin, Base):
@@ -54,7 +60,7 @@ class Passkey(WebAuthnMixin, Base):
     credential_id: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
     public_key: Mapped[bytes] = mapped_column(LargeBinary)
     sign_count: Mapped[int] = mapped_column(server_default=sql("0"))
-    transports: Mapped[list[str] | None] = mapped_column(MutableList.as_mutable(AsaList()))
+    transports: Mapped[list[str] | None] = mapped_column(MutableList.as_mutable(CommaList()))
     backup_state: Mapped[bool]
     device_type: Mapped[str]
     extensions: Mapped[str | None]

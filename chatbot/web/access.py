@@ -34,8 +34,6 @@ OPEN_LOGIN_ENDPOINTS = frozenset(
         "security.two_factor_token_validation",
         "security.two_factor_select",
         "security.mf_recovery",
-        "security.wan_signin",
-        "security.wan_signin_response",
     }
 )
 ACCOUNT_ENDPOINTS = frozenset(
@@ -46,11 +44,6 @@ ACCOUNT_ENDPOINTS = frozenset(
         "security.two_factor_setup",
         "security.two_factor_setup_validate",
         "security.mf_recovery_codes",
-        "security.wan_register",
-        "security.wan_register_response",
-        "security.wan_delete",
-        "security.wan_verify",
-        "security.wan_verify_response",
     }
 )
 

@@ -43,7 +43,7 @@ class Page:
 
 
 def read_query(filters: dict[str, set[str] | None], sorts: Sequence[str], default_sort: str) -> ListQuery:
-    """filters: names with the values they may take (None: any). A sort is `name` or `-name`. What is unknown counts as absent."""
+    """filters: names with the values they may take (None: any). A sort is `name` or `-name`. The unknown counts as absent."""
     found = {}
     for name, allowed in filters.items():
         value = request.args.get(name, "").strip()[:MAX_SEARCH_CHARS]

@@ -66,7 +66,7 @@ def show_money(micros: int | None) -> str:
         return str(gettext("unknown"))
     amount = Decimal(micros) / 1_000_000
     is_small = 0 < abs(amount) < Decimal("0.1")
-    return str(format_currency(amount, "USD", "¤#,##0.0000" if is_small else None))
+    return str(format_currency(amount, "USD", "#,##0.0000\xa0¤" if is_small else None, currency_digits=not is_small))
 
 
 def init_app(app: Flask) -> None:

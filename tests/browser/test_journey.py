@@ -1,4 +1,4 @@
-"""The panel's loop: a wrong reply in the log, why, mended in the draft, tried, published, right for the customer, rolled back."""
+"""The panel's loop: a wrong reply, why, mended in the draft, tried, published, right for the customer, rolled back."""
 
 from __future__ import annotations
 

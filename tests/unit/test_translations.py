@@ -12,7 +12,7 @@ from conftest import ROOT
 
 PACKAGE = ROOT / "chatbot"
 METHODS = [("**.py", "python"), ("templates/**.html", "jinja2")]
-KEYWORDS = {"gettext": None, "lazy_gettext": None, "_": None, "ngettext": (1, 2), "lazy_ngettext": (1, 2)}
+KEYWORDS = {"gettext": None, "lazy_gettext": None, "_": None, "_l": None, "ngettext": (1, 2), "lazy_ngettext": (1, 2)}
 VARIABLE = re.compile(r"%\(\w+\)[sd]")
 
 

@@ -65,3 +65,11 @@ def test_a_period_that_makes_no_sense_shows_the_last_30_days(make_client: Callab
     for query in ("from=x&to=y", "from=2026-05-01&to=2026-01-01", "days=9999999", "to=0001-01-01"):
         assert client.get(f"/analytics?{query}").status_code == 200
     assert len(client.get("/analytics.csv?from=0001-01-01").text.splitlines()) == 31
+
+
+def test_the_nightly_prune_counts_first(app: Flask) -> None:
+    with app.app_context(), db.engine.begin() as connection:
+        add_some(connection)
+    assert app.test_cli_runner().invoke(args=["prune"]).exit_code == 0
+    with app.app_context(), db.engine.connect() as connection:
+        assert connection.execute(text("SELECT sum(turns) FROM hourly")).scalar() == 9

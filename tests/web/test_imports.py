@@ -16,6 +16,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from python_calamine import CalamineWorkbook
 from sqlalchemy import select
+from werkzeug.datastructures import FileStorage
 from werkzeug.test import stream_encode_multipart
 
 from chatbot.content import Content, FaqEntry, load_draft, publish, save_drafts
@@ -53,7 +54,7 @@ def read_draft(app: Flask) -> Content:
 
 
 def upload(client: FlaskClient, content: bytes, name: str, kind: str = "faq") -> Any:
-    form = {"kind": kind, "file": (io.BytesIO(content), name)}
+    form = {"kind": kind, "file": FileStorage(io.BytesIO(content), filename=name)}
     # encoded here: the client would leave its own temporary file open
     stream, _, boundary = stream_encode_multipart(form, use_tempfile=False)
     return client.post("/imports", data=stream.read(), content_type=f"multipart/form-data; boundary={boundary}")
@@ -111,7 +112,7 @@ def test_undo_leaves_what_was_edited_since_and_says_so(app: Flask, client: Flask
 
 
 def test_the_same_file_again_is_all_the_same(client: FlaskClient) -> None:
-    cells = "¿Abrís en agosto?\tSí, por las mañanas.\n¿Hacéis facturas?\tSiempre."
+    cells = "¿Abrís en agosto?\tSí, por las mañanas.\n¿Hacéis facturas?\tSiempre.\n¿Dais factura?\tSiempre."
     first = client.post("/imports", data={"kind": "faq", "cells": cells})
     assert read_counts(client.get(first.location).text) == [2, 0, 0, 0]
     client.post(f"{first.location}/run")

@@ -1,0 +1,75 @@
+"""Accounts: one-time links, roles, the last owner, own sessions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from tests.web.conftest import PASSWORD
+
+
+def test_an_owners_link_from_the_command_works_once(app: Flask) -> None:
+    app.config["WTF_CSRF_ENABLED"] = False
+    result = app.test_cli_runner().invoke(args=["user", "create", "--owner", "boss@example.com"])
+    found = re.search(r"/welcome/\S+", result.output)
+    assert found, result.output
+    client = app.test_client()
+    form = {"name": "Boss", "password": PASSWORD, "again": PASSWORD}
+    assert client.get(found[0]).status_code == 200
+    assert client.post(found[0], data={**form, "again": "other"}).status_code == 422
+    assert client.post(found[0], data=form).status_code == 303
+    assert client.post(found[0], data=form).status_code == 404
+    assert client.get("/welcome/made-up").status_code == 404
+    assert client.post("/login", data={"email": "boss@example.com", "password": PASSWORD}).status_code == 302
+    assert client.get("/users").status_code == 200
+
+
+def test_an_invitation_shows_a_link_that_opens(make_client: Callable[[str], FlaskClient]) -> None:
+    owner = make_client("owner")
+    page = owner.post("/users/invite", data={"email": "new@example.com", "role": "agent"})
+    found = re.search(r"/welcome/[^\"]+", page.text)
+    assert found
+    assert owner.application.test_client().get(found[0]).status_code == 200
+    for bad in ("nonsense", "", "owner@example.com"):
+        assert owner.post("/users/invite", data={"email": bad, "role": "agent"}).status_code == 422
+
+
+def test_the_last_owner_stays_one(make_client: Callable[[str], FlaskClient]) -> None:
+    owner = make_client("owner")
+    found = re.search(r"/users/(\d+)/remove", owner.get("/users").text)
+    assert found
+    owner.post(f"/users/{found[1]}", data={"role": "agent"})
+    owner.post(f"/users/{found[1]}", data={"active": "0"})
+    owner.post(f"/users/{found[1]}/remove", data={"typed": "owner@example.com"})
+    assert owner.get("/users").status_code == 200
+
+
+def test_logging_out_everywhere_ends_the_other_browser(make_client: Callable[[str], FlaskClient]) -> None:
+    first = make_client("agent")
+    second = first.application.test_client()
+    second.post("/login", data={"email": "agent@example.com", "password": PASSWORD})
+    assert second.get("/account").status_code == 200
+    first.post("/account/sessions/end")
+    assert second.get("/account").status_code == 302
+
+
+def test_one_account_cannot_end_anothers_session(make_client: Callable[[str], FlaskClient]) -> None:
+    agent, owner = make_client("agent"), make_client("owner")
+    for ended in re.findall(r"/account/sessions/\d+/end", owner.get("/account").text):
+        agent.post(ended)
+    assert owner.get("/account").status_code == 200
+
+
+@pytest.mark.filterwarnings("ignore:Passing SelectField choices:DeprecationWarning")  # of Flask-Security's form
+def test_the_pages_of_the_account_open(make_client: Callable[[str], FlaskClient]) -> None:
+    owner = make_client("owner")
+    owner.post("/account", data={"name": "Ana", "language": "en", "theme": "dark"})
+    for path in ("/account", "/audit", "/users", "/tf-setup", "/change"):
+        assert owner.get(path).status_code == 200, path
+    setup = owner.post("/tf-setup", data={"setup": "authenticator"})
+    assert "data:image" in setup.text
+    assert "account.save" in owner.get("/audit").text
