@@ -79,6 +79,8 @@ def _connect(app: Flask) -> None:
     csrf.init_app(app)
     Mail(app)
     security = Security(app, SQLAlchemySessionUserDatastore(db.session, Account, None, Passkey))  # type: ignore[arg-type]
+    # accounts come by the session alone; Flask-Security's loader of tokens reads the bodies of requests, webhooks' too
+    app.login_manager.request_loader(lambda _request: None)  # type: ignore[attr-defined]
     security.want_json(lambda _request: False)  # one kind of answer, so that a wrong try is always told by it
     app.before_request(refuse_guessing)
     app.before_request(check_session)
@@ -124,7 +126,11 @@ def note_login(_app: Flask, user: Any) -> None:
 
 def check_session() -> ResponseReturnValue | None:
     """A login that was ended from another browser is over with the next request."""
-    if current_user.is_authenticated and not people.has_session(reading(), current_user.id, session.get("login_key", "")):
+    if (
+        "_user_id" in session
+        and current_user.is_authenticated
+        and not people.has_session(reading(), current_user.id, session.get("login_key", ""))
+    ):
         logout_user()
         session.clear()
     return None

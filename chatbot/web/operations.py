@@ -36,8 +36,9 @@ def pause() -> ResponseReturnValue:
 @bp.post("/resume")
 @allow("agent")
 def resume() -> ResponseReturnValue:
+    """Ends the pause only: a restored installation that is held waits for `flask resume`."""
     with writing() as connection:
-        values = {"paused_at": None, "paused_until": None, "pause_reason": None, "held_at": None}
+        values = {"paused_at": None, "paused_until": None, "pause_reason": None}
         connection.execute(update(Instance).values(values))
         record(connection, actor(), "resume")
     say(_("The bot answers again."))
