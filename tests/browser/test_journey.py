@@ -24,7 +24,7 @@ def test_a_wrong_reply_is_mended_tried_published_and_rolled_back(page: Page, box
 
     page.goto("/")
     page.get_by_role("link", name="Conversaciones").first.click()
-    page.locator("main a[href*='/conversations/']").first.click()
+    page.locator("main .table-card a").first.click()
     expect(page.locator("main")).to_contain_text(WRONG)
     page.locator("main details summary").first.click()
     shoot(page, "journey-1-why")

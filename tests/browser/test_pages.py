@@ -55,7 +55,7 @@ def test_no_page_scrolls_sideways_and_axe_finds_nothing_serious(
             if violation["impact"] in {"serious", "critical"}:
                 targets = [node["target"] for node in violation["nodes"][:3]]
                 wrong.append(f"{name}: {violation['id']} {json.dumps(targets)}")
-    assert wrong == []
+    assert wrong == [], "\n".join(wrong)
 
 
 def test_dark_pages_are_dark(page: Page, box: Box, addresses: list[str]) -> None:
@@ -71,4 +71,4 @@ def test_dark_pages_are_dark(page: Page, box: Box, addresses: list[str]) -> None
                 wrong.append(f"{address}: {[node['target'] for node in violation['nodes'][:3]]}")
     with box.engine.begin() as connection:
         connection.exec_driver_sql("UPDATE account SET theme = 'auto'")
-    assert wrong == []
+    assert wrong == [], "\n".join(wrong)
