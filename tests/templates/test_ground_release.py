@@ -51,7 +51,7 @@ def test_a_checkout_on_a_server_without_git_can_be_built(source: Path) -> None:
 
 
 def test_what_builds_the_wheel_is_pinned_with_hashes() -> None:
-    lines = build_release.read_pinned_setuptools()
+    lines = build_release.read_pinned(build_release.PINNED, "setuptools")
     assert lines[0].startswith("setuptools==")
     assert len(lines) > 1
     assert all("--hash=sha256:" in line for line in lines[1:])
