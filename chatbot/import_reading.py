@@ -137,6 +137,7 @@ def read_xlsx(content: bytes) -> list[Table]:
         workbook = CalamineWorkbook.from_filelike(io.BytesIO(repack(content)))
         names = workbook.sheet_names[:MAX_TABLES]
         return [Table(n, _clean(workbook.get_sheet_by_name(n).to_python(skip_empty_area=False))) for n in names]
+    # encrypted files are a RuntimeError of zipfile's, unknown ways of packing a NotImplementedError
     except (CalamineError, zipfile.BadZipFile, OSError, ValueError, EOFError, NotImplementedError, RuntimeError):
         raise UnreadableUpload("broken") from None
 

@@ -64,13 +64,13 @@ def set_password(connection: Connection, actor: Actor, account_id: int, name: st
 
 
 def note_failure(connection: Connection, email: str, address: str) -> None:
-    connection.execute(insert(LoginFailure).values(subject=_hash(email), address=address))
+    connection.execute(insert(LoginFailure).values(subject=_hash_email(email), address=address))
 
 
 def is_locked(connection: Connection, email: str, address: str) -> bool:
     """Counted in the database, so that it holds for all processes and without Redis."""
     recent = LoginFailure.failed_at > func.now() - LOCK_FOR
-    of_subject = select(func.count()).where(LoginFailure.subject == _hash(email), recent).scalar_subquery()
+    of_subject = select(func.count()).where(LoginFailure.subject == _hash_email(email), recent).scalar_subquery()
     of_address = select(func.count()).where(LoginFailure.address == address, recent).scalar_subquery()
     tries, from_address = connection.execute(select(of_subject, of_address)).one()
     return bool(tries >= LOCK_AFTER or from_address >= LOCK_ADDRESS_AFTER)
@@ -78,7 +78,7 @@ def is_locked(connection: Connection, email: str, address: str) -> bool:
 
 def forget_failures(connection: Connection, email: str) -> None:
     """After the right password."""
-    connection.execute(delete(LoginFailure).where(LoginFailure.subject == _hash(email)))
+    connection.execute(delete(LoginFailure).where(LoginFailure.subject == _hash_email(email)))
 
 
 def change_account(connection: Connection, actor: Actor, account_id: int, **values: Any) -> bool:
@@ -150,5 +150,9 @@ def _fingerprint(row: Any) -> str:
     return _hash(f"{row.fs_uniquifier}{row.password or ''}")
 
 
+def _hash_email(email: str) -> str:
+    return _hash(email.strip().lower())
+
+
 def _hash(text: str) -> str:
-    return hashlib.sha256(text.strip().lower().encode()).hexdigest()
+    return hashlib.sha256(text.encode()).hexdigest()

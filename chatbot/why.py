@@ -94,3 +94,62 @@ def find_score(trace: Mapping[str, Any] | None) -> float | None:
             score = candidates[0][1] if isinstance(candidates[0], list | tuple) and len(candidates[0]) > 1 else None
             return float(score) if isinstance(score, int | float) else None
     return None
+
+
+def describe_looks(trace: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """A trace's looks (as JSON holds them) in words: name, outcome, why, candidates as (name, score), ms."""
+    return [_describe_look(look) for look in trace.get("looks", ())]
+
+
+def _describe_look(look: Mapping[str, Any]) -> dict[str, Any]:
+    names = {
+        "media": _("Files and voice notes"),
+        "canned": _("Templates"),
+        "faq": _("FAQs"),
+        "assistant": _("AI"),
+        "fallback": _("Last resort"),
+    }
+    outcomes = {"replied": _("answered"), "passed": _("not mine"), "failed": _("failed")}
+    saw = look.get("saw", {})
+    candidates = saw.get("candidates") or saw.get("passages") or []
+    return {
+        "name": names.get(look["responder"], look["responder"]),
+        "outcome": outcomes.get(look["outcome"], look["outcome"]),
+        "why": _name_why(look.get("why", "")),
+        "ms": look.get("ms", 0),
+        "candidates": [_read_candidate(found) for found in candidates[:5]],
+    }
+
+
+def _read_candidate(found: list[Any]) -> tuple[str, float]:
+    """[key, score, ...] of an FAQ, or [source, chunk, score, ...] of a passage."""
+    is_passage = ":" in str(found[0])
+    return str(found[0]), float(found[2] if is_passage else found[1])
+
+
+def _name_why(code: str) -> str:
+    texts = {
+        "no_match": _("nothing fits"),
+        "below_threshold": _("nothing is alike enough"),
+        "no_entries": _("there are none"),
+        "only_text": _("there is no file"),
+        "no_model": _("the AI isn't connected"),
+        "no_persona": _("there is no specialised agent"),
+        "unsure": _("it wasn't sure"),
+        "no_text": _("there are no words"),
+        "several_questions": _("several questions at once"),
+        "leans_on_context": _("it depends on what was said before"),
+        "exact": _("the very words"),
+        "clear": _("clearly alike"),
+        "near": _("two are alike"),
+        "which": _("two are alike"),
+        "keyword": _("a keyword"),
+        "pattern": _("a pattern"),
+        "number": _("it asks for another number"),
+        "negation": _("it asks for the opposite"),
+        "other_object": _("it is about another thing"),
+        "other_wanted": _("it asks for something else"),
+        "no_content": _("it says too little"),
+        "timeout": _("it took too long"),
+    }
+    return str(texts.get(code, ""))

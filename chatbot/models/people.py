@@ -1,16 +1,16 @@
-"""Who may use the panel: accounts with their passkeys and sessions, failed logins, and the record of who changed what."""
+"""Who may use the panel: accounts and their sessions, failed logins, and the record of who changed what."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from flask_security import AsaList, UserMixin, WebAuthnMixin
-from sqlalchemy import ForeignKey, Index, LargeBinary
+from flask_security import AsaList, UserMixin
+from sqlalchemy import ForeignKey, Index
 from sqlalchemy import text as sql
 from sqlalchemy.ext.mutable import MutableList
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, mapped_column
 
-from chatbot.db import At, Base, CreatedAt, Id
+from chatbot.db import Base, CreatedAt, Id
 
 
 class CommaList(AsaList):  # type: ignore[misc, unused-ignore]
@@ -34,7 +34,6 @@ class Account(UserMixin, Base):
     language: Mapped[str | None]
     theme: Mapped[str] = mapped_column(server_default="auto")
     created_at: Mapped[CreatedAt]
-    seen_at: Mapped[At | None]
 
     fs_uniquifier: Mapped[str] = mapped_column(unique=True)
     active: Mapped[bool] = mapped_column(server_default=sql("true"))
@@ -43,31 +42,8 @@ class Account(UserMixin, Base):
     tf_totp_secret: Mapped[str | None]
     tf_phone_number: Mapped[str | None]
     mf_recovery_codes: Mapped[list[str] | None] = mapped_column(MutableList.as_mutable(CommaList()))
-    fs_webauthn_user_handle: Mapped[str | None] = mapped_column(unique=True)  # type: ignore[assignment]
-    webauthn: Mapped[list[Passkey]] = relationship(back_populates="user", cascade="all, delete")  # type: ignore[assignment]
 
     roles: tuple[()] = ()  # type: ignore[assignment]  # Flask-Security's many-to-many; ours is `role`
-
-
-class Passkey(WebAuthnMixin, Base):
-    """The names are Flask-Security's."""
-
-    __tablename__ = "passkey"
-
-    id: Mapped[Id]
-    user_id: Mapped[int] = mapped_column(ForeignKey("account.id", ondelete="CASCADE"), index=True)
-    name: Mapped[str]
-    credential_id: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
-    public_key: Mapped[bytes] = mapped_column(LargeBinary)
-    sign_count: Mapped[int] = mapped_column(server_default=sql("0"))
-    transports: Mapped[list[str] | None] = mapped_column(MutableList.as_mutable(CommaList()))
-    backup_state: Mapped[bool]
-    device_type: Mapped[str]
-    extensions: Mapped[str | None]
-    usage: Mapped[str]
-    create_datetime: Mapped[CreatedAt]
-    lastuse_datetime: Mapped[At]
-    user: Mapped[Account] = relationship(back_populates="webauthn")
 
 
 class LoginSession(Base):
@@ -116,18 +92,3 @@ class AuditLine(Base):
     address: Mapped[str] = mapped_column(server_default="")
 
     __table_args__ = (Index("ix_audit_line_subject", "subject", "id"),)
-
-
-class SavedView(Base):
-    """A list's filters under a name. page: the list's endpoint; query: its query string."""
-
-    __tablename__ = "saved_view"
-
-    id: Mapped[Id]
-    account_id: Mapped[int] = mapped_column(ForeignKey("account.id", ondelete="CASCADE"))
-    page: Mapped[str]
-    name: Mapped[str]
-    query: Mapped[str]
-    created_at: Mapped[CreatedAt]
-
-    __table_args__ = (Index("uq_saved_view", "account_id", "page", "name", unique=True),)

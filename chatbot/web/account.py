@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, abort, request
+from flask import Blueprint, abort, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
@@ -13,7 +13,7 @@ from chatbot.audit import record
 from chatbot.models.people import Account
 from chatbot.web.access import allow
 from chatbot.web.database import reading, writing
-from chatbot.web.pages import actor, go, render, say
+from chatbot.web.pages import actor, go, say
 from chatbot.web.reader import LANGUAGES
 
 bp = Blueprint("account", __name__)
@@ -23,7 +23,7 @@ THEMES = ("auto", "light", "dark")
 @bp.get("/account")
 @allow("agent")
 def page() -> ResponseReturnValue:
-    return render("account/page.html", sessions=people.list_sessions(reading(), current_user.id), themes=THEMES)
+    return render_template("account/page.html", sessions=people.list_sessions(reading(), current_user.id), themes=THEMES)
 
 
 @bp.post("/account")

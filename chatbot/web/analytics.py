@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from flask import Blueprint, make_response, request
+from flask import Blueprint, make_response, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import format_date
 from sqlalchemy import select
@@ -19,7 +19,6 @@ from chatbot.numbers import Figures, Period
 from chatbot.web.access import allow
 from chatbot.web.database import reading
 from chatbot.web.overview import count_newest
-from chatbot.web.pages import render
 from chatbot.web.reader import panel_settings
 
 bp = Blueprint("analytics", __name__)
@@ -36,7 +35,7 @@ def page() -> ResponseReturnValue:
     histogram = numbers.read_latency(connection, period)
     by = {group: numbers.sum_by(connection, period, group) for group in ("day", "hour", "inbox", "responder", "language")}
     days = [(day, by["day"].get(day.isoformat(), numbers.NOTHING)) for day in period.days]
-    return render(
+    return render_template(
         "analytics/page.html",
         period=period,
         format_day=format_date,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint
+from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 
@@ -10,7 +10,6 @@ from chatbot.models.people import AuditLine
 from chatbot.web import lists
 from chatbot.web.access import allow
 from chatbot.web.database import reading
-from chatbot.web.pages import render
 
 bp = Blueprint("audit", __name__)
 
@@ -23,4 +22,4 @@ def listing() -> ResponseReturnValue:
     if "subject" in query.filters:
         statement = statement.where(AuditLine.subject == query.filters["subject"])
     rows = reading().execute(lists.apply_keyset(statement, query, [AuditLine.__table__.c.id])).all()
-    return render("audit/listing.html", page=lists.make_page(rows, query, lambda row: [row.id]))
+    return render_template("audit/listing.html", page=lists.make_page(rows, query, lambda row: [row.id]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, abort, request, url_for
+from flask import Blueprint, abort, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -19,7 +19,7 @@ from chatbot.web.content_forms import FIELDS, body_to_values, read_values, title
 from chatbot.web.database import reading, writing
 from chatbot.web.lists import apply_keyset, make_page, read_query
 from chatbot.web.markdown import show_markdown
-from chatbot.web.pages import actor, go, render, say
+from chatbot.web.pages import actor, go, say
 
 bp = Blueprint("content", __name__, url_prefix="/content")
 TITLES = {
@@ -38,7 +38,7 @@ def show_list(kind: str) -> ResponseReturnValue:
     lines = [drafts.make_line(row) for row in page.rows]
     title, about = TITLES[kind]
     changes = drafts.count_changes(reading())
-    return render(
+    return render_template(
         "content/list.html",
         kind=kind,
         page=page,
@@ -167,13 +167,13 @@ def alike() -> ResponseReturnValue:
     typed = [(code, line) for code in ("es", "en") for line in request.form.get(f"questions_{code}", "").splitlines()]
     questions: list[tuple[Language, str]] = [("es" if code == "es" else "en", line) for code, line in typed if line.strip()]
     found = find_alike(reading(), questions, request.form.get("key_was", ""))
-    return render("content/alike.html", alike=found, title_of=title_of)
+    return render_template("content/alike.html", alike=found, title_of=title_of)
 
 
 @bp.post("/preview")
 @allow("editor")
 def preview() -> ResponseReturnValue:
-    return render("content/preview.html", html=show_markdown(request.form.get("text", "")))
+    return render_template("content/preview.html", html=show_markdown(request.form.get("text", "")))
 
 
 @bp.get("/<kind>/<key>/history")
@@ -185,7 +185,7 @@ def history(kind: str, key: str) -> ResponseReturnValue:
         abort(404)
     texts = [describe(kind, row.body) for row in rows]
     pairs = [list(drafts.diff_words(old, new)) for new, old in zip(texts, [*texts[1:], ""], strict=True)]
-    return render("content/history.html", kind=kind, key=key, rows=list(zip(rows, pairs, strict=True)))
+    return render_template("content/history.html", kind=kind, key=key, rows=list(zip(rows, pairs, strict=True)))
 
 
 def describe(kind: str, body: dict[str, Any] | None) -> str:
@@ -204,7 +204,7 @@ def describe(kind: str, body: dict[str, Any] | None) -> str:
 def show_form(kind: str, key: str, values: dict[str, Any], errors: dict[str, str], opened_at: int, row: Any = None) -> str:
     title = title_of(kind, key, row.body) if key and row is not None and row.body else ""
     changes = drafts.count_changes(reading())
-    return render(
+    return render_template(
         "content/edit.html", kind=kind, key=key, values=values, errors=errors, fields=FIELDS[kind], opened_at=opened_at,
         row=row, entry_title=title, kind_title=TITLES[kind][0], changes=changes, active_page=f"content.{kind}",
     )  # fmt: skip
@@ -214,7 +214,9 @@ def show_conflict(kind: str, key: str, values: dict[str, Any], row: Any) -> str:
     """Somebody saved meanwhile: theirs and mine side by side, nothing lost."""
     mine, _errors = values_to_body(kind, values)
     pieces = list(drafts.diff_words(describe(kind, row.body), describe(kind, mine.model_dump(mode="json") if mine else {})))
-    return render("content/conflict.html", kind=kind, key=key, values=values, row=row, pieces=pieces, fields=FIELDS[kind])
+    return render_template(
+        "content/conflict.html", kind=kind, key=key, values=values, row=row, pieces=pieces, fields=FIELDS[kind]
+    )
 
 
 def check_kind(kind: str) -> None:

@@ -158,7 +158,13 @@ def explain(kind: str, problem: Mapping[str, Any]) -> tuple[str, str]:
         "less_than_equal": _("This is too large."),
         "greater_than_equal": _("This is too small."),
     }
-    return field.name, said.get(problem["type"]) or str(problem["msg"]).removeprefix("Value error, ")
+    of_field = {
+        "patterns": _("One of these regular expressions doesn't work, or would fire on every message."),
+        "keywords": _("Each of these needs a letter or a digit."),
+    }
+    return field.name, said.get(problem["type"]) or of_field.get(field.name) or _(
+        "This has a sign that can't be used; take it out."
+    )
 
 
 def title_of(_kind: str, key: str, body: Mapping[str, Any]) -> str:

@@ -12,7 +12,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from flask import Blueprint, Response, abort, request
+from flask import Blueprint, Response, abort, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from sqlalchemy import delete, select
@@ -24,9 +24,9 @@ from chatbot.models import Contact, Conversation, Webhook
 from chatbot.web.access import allow
 from chatbot.web.database import reading, writing
 from chatbot.web.lists import ListQuery, apply_keyset, make_page, read_query
-from chatbot.web.pages import actor, go, render, say
+from chatbot.web.pages import actor, go, say
 from chatbot.web.reader import panel_settings
-from chatbot.why import explain, find_score, name_handoff
+from chatbot.why import describe_looks, explain, find_score
 
 bp = Blueprint("conversations", __name__, url_prefix="/conversations")
 
@@ -39,7 +39,7 @@ def listing() -> ResponseReturnValue:
     keys = (Conversation.updated_at.expression, Conversation.id.expression)
     rows = reading().execute(apply_keyset(statement, query, keys)).all()
     page = make_page(rows, query, lambda row: [row.updated_at.isoformat(), row.id])
-    return render("conversations/listing.html", page=page, inboxes=conversations.list_inboxes(reading()))
+    return render_template("conversations/listing.html", page=page, inboxes=conversations.list_inboxes(reading()))
 
 
 def read_filters() -> ListQuery:
@@ -137,7 +137,7 @@ def show(conversation_id: int) -> ResponseReturnValue:
     if request.args.get("seen") == seen:  # a poll, and nothing is new: what the reader has unfolded stays so
         return "", 204
     address = find_address(row.chatwoot_id)
-    return render(
+    return render_template(
         "conversations/show.html", row=row, lines=lines, seen=seen, chatwoot=address, active_page="conversations.listing"
     )
 
@@ -148,8 +148,7 @@ def add_reasons(turn: dict[str, Any], question: str) -> None:
     turn["why"] = explain(
         turn["state"], turn["responder"], turn["sources"], turn["handoff_reason"], turn["rule"], find_score(trace)
     )  # fmt: skip
-    turn["handoff"] = name_handoff(turn["handoff_reason"]) if turn["handoff_reason"] else ""
-    turn["looks"] = trace.get("looks", [])
+    turn["looks"] = describe_looks(trace)
     turn["raw"] = json.dumps(trace, ensure_ascii=False, indent=1)
     turn["question"] = question
     turn["entries"] = [source.split(":", 1) for source in turn["sources"] if ":" in source]
@@ -177,7 +176,7 @@ def erase(contact_id: int) -> ResponseReturnValue:
     typed = request.form.get("name", "").strip()
     if request.method == "GET" or typed != wanted:
         error = _("That isn't the name above.") if request.method == "POST" else ""
-        return render(
+        return render_template(
             "conversations/erase.html", contact=contact, wanted=wanted, error=error, typed=typed
         ), 422 if error else 200
     with writing() as connection:

@@ -6,7 +6,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any
 
-from flask import Blueprint, Response, abort, request, url_for
+from flask import Blueprint, Response, abort, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import get_locale, lazy_gettext, ngettext
 from flask_babel import gettext as _
@@ -19,7 +19,7 @@ from chatbot.import_reading import MAX_BYTES, UnreadableUpload
 from chatbot.import_rows import FIELDS, LANGUAGES, RowProblem
 from chatbot.web.access import allow
 from chatbot.web.database import reading, writing
-from chatbot.web.pages import actor, go, render, say
+from chatbot.web.pages import actor, go, say
 from chatbot.web.reader import LANGUAGES as LANGUAGE_NAMES
 
 bp = Blueprint("imports", __name__, url_prefix="/imports")
@@ -92,7 +92,9 @@ def render_start(error: str = "", status: int = 200) -> ResponseReturnValue:
     jobs = imports.list_jobs(reading())
     now = datetime.now(UTC)
     undoable = {job.id for job in jobs if imports.is_undoable(job, now)}
-    return render("imports/page.html", jobs=jobs, undoable=undoable, kinds=KIND_LABELS, typed=typed, error=error), status
+    return render_template(
+        "imports/page.html", jobs=jobs, undoable=undoable, kinds=KIND_LABELS, typed=typed, error=error
+    ), status
 
 
 @bp.post("")
@@ -133,15 +135,15 @@ def job(job_id: int) -> ResponseReturnValue:
     found = find_job(job_id)
     values: dict[str, Any] = {"job": found, "kinds": KIND_LABELS, "undoable": imports.is_undoable(found, datetime.now(UTC))}
     if found.imported_at:
-        return render("imports/done.html", **values)
+        return render_template("imports/done.html", **values)
     try:
         plan = imports.plan(reading(), found)
         columns = show_columns(found)
     except UnreadableUpload as e:
-        return render("imports/job.html", **values, plan=None, columns=[], error=UPLOAD_PROBLEMS[e.code]), 422
+        return render_template("imports/job.html", **values, plan=None, columns=[], error=UPLOAD_PROBLEMS[e.code]), 422
     rejected = imports.list_rejected(found, plan)[1][:SHOWN_PROBLEMS]
     entries = sorted(plan.entries, key=lambda e: e.state == "same")[:SHOWN_ENTRIES]
-    return render(
+    return render_template(
         "imports/job.html", **values, plan=plan, counts=plan.counts, columns=columns, entries=entries, rejected=rejected,
         fields=[(name, COLUMN_LABELS[name]) for name in FIELDS.get(found.kind, {})], languages_of=LANGUAGE_NAMES,
         say_problem=say_problem, error="",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from flask import request, url_for
@@ -38,8 +38,6 @@ class Page:
     query: ListQuery
     next_url: str = ""
     first_url: str = ""
-    total: int | None = None
-    extra: dict[str, Any] = field(default_factory=dict)
 
 
 def read_query(filters: dict[str, set[str] | None], sorts: Sequence[str], default_sort: str) -> ListQuery:
@@ -67,11 +65,11 @@ def apply_keyset(statement: Select[Any], query: ListQuery, columns: Sequence[Col
     return statement
 
 
-def make_page(rows: Sequence[Any], query: ListQuery, key_of: Callable[[Any], Sequence[Any]], **extra: Any) -> Page:
+def make_page(rows: Sequence[Any], query: ListQuery, key_of: Callable[[Any], Sequence[Any]]) -> Page:
     """key_of(row): the values of apply_keyset's columns, as JSON can hold them."""
     shown = rows[: query.limit]
     next_url = link(after=_encode(key_of(shown[-1]))) if len(rows) > query.limit else ""
-    return Page(shown, query, next_url, link(after=None) if query.after is not None else "", extra=extra)
+    return Page(shown, query, next_url, link(after=None) if query.after is not None else "")
 
 
 def link(**changes: str | None) -> str:

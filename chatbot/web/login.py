@@ -17,7 +17,7 @@ from flask_wtf import CSRFProtect
 from chatbot import people
 from chatbot.config import Config
 from chatbot.db import db
-from chatbot.models.people import Account, Passkey
+from chatbot.models.people import Account
 from chatbot.web.database import reading, writing
 
 csrf = CSRFProtect()
@@ -40,6 +40,7 @@ def init_app(app: Flask, config: Config) -> None:
         SECURITY_PASSWORD_SALT=config.secret_key.get_secret_value(),
         SECURITY_PASSWORD_HASH="argon2",  # noqa: S106  the algorithm
         SECURITY_PASSWORD_SCHEMES=["argon2"],
+        SECURITY_PASSWORD_SINGLE_HASH={"argon2"},  # else a new SECRET_KEY would make every password wrong
         SECURITY_DEPRECATED_PASSWORD_SCHEMES=[],
         SECURITY_PASSWORD_LENGTH_MIN=PASSWORD_MIN_CHARS,
         SECURITY_RETURN_GENERIC_RESPONSES=True,
@@ -51,7 +52,6 @@ def init_app(app: Flask, config: Config) -> None:
         SECURITY_TWO_FACTOR_RESCUE_EMAIL=False,
         SECURITY_MULTI_FACTOR_RECOVERY_CODES=True,
         SECURITY_MULTI_FACTOR_RECOVERY_CODES_N=10,
-        SECURITY_WEBAUTHN=False,  # its pages need scripts inline; ours are still to be written
         SECURITY_TOTP_SECRETS={"1": hashlib.sha256(f"totp {config.secret_key.get_secret_value()}".encode()).hexdigest()},
         SECURITY_TOTP_ISSUER="Mostrador",
         SECURITY_FRESHNESS=timedelta(minutes=30),
@@ -78,7 +78,7 @@ def _set_mail(app: Flask, config: Config) -> None:
 def _connect(app: Flask) -> None:
     csrf.init_app(app)
     Mail(app)
-    security = Security(app, SQLAlchemySessionUserDatastore(db.session, Account, None, Passkey))  # type: ignore[arg-type]
+    security = Security(app, SQLAlchemySessionUserDatastore(db.session, Account, None))  # type: ignore[arg-type]
     # accounts come by the session alone; Flask-Security's loader of tokens reads the bodies of requests, webhooks' too
     app.login_manager.request_loader(lambda _request: None)  # type: ignore[attr-defined]
     security.want_json(lambda _request: False)  # one kind of answer, so that a wrong try is always told by it

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from flask import Blueprint, current_app
+from flask import Blueprint, current_app, render_template
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
@@ -16,7 +16,7 @@ from sqlalchemy import Connection, text
 from chatbot import numbers
 from chatbot.web.access import allow
 from chatbot.web.database import reading, writing
-from chatbot.web.pages import read_instance, render
+from chatbot.web.pages import read_instance
 from chatbot.web.reader import panel_settings
 
 bp = Blueprint("overview", __name__)
@@ -41,7 +41,7 @@ def page() -> ResponseReturnValue:
     today = datetime.now(zone).date()
     period = numbers.Period(today, today, zone)
     connection = reading()
-    return render(
+    return render_template(
         "overview/page.html",
         steps=list_steps(connection),
         today=numbers.sum_total(connection, period),
@@ -67,7 +67,7 @@ def list_steps(connection: Connection) -> list[Step]:
         _("The AI helps with what no FAQ answers.") if has_ai else _("It works without: add a key when you want AI answers.")
     )
     steps = [
-        Step(_("Connect Chatwoot"), _("So that customers' messages reach the bot."), has_chatwoot, "wizard.page"),
+        Step(_("Connect Chatwoot"), _("So that customers' messages reach the bot."), has_chatwoot, "settings.page"),
         Step(_("Publish what it may say"), _("Customers only get what is published."), has_release(), "release.page"),
         Step(
             _("See it answer"),
@@ -99,4 +99,4 @@ def has_tried(connection: Connection) -> bool:
 
 
 def has_second_factor() -> bool:
-    return bool(current_user.tf_primary_method or current_user.webauthn)
+    return bool(current_user.tf_primary_method)

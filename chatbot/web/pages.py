@@ -18,7 +18,7 @@ from werkzeug.wrappers import Response
 from chatbot.audit import Actor
 from chatbot.models import Instance
 from chatbot.web import lists
-from chatbot.web.access import Role, find_least_role, is_at_least
+from chatbot.web.access import find_least_role, is_at_least
 from chatbot.web.database import reading
 
 log = structlog.get_logger(__name__)
@@ -58,20 +58,12 @@ MENU: tuple[tuple[Any, tuple[MenuItem, ...]], ...] = (
     (
         lazy_gettext("The installation"),
         (
-            MenuItem("wizard.page", lazy_gettext("First steps"), "signpost-split"),
             MenuItem("settings.page", lazy_gettext("Settings"), "sliders"),
-            MenuItem("preparation.page", lazy_gettext("Readiness"), "clipboard-check"),
-            MenuItem("operations.page", lazy_gettext("Health"), "heart-pulse"),
             MenuItem("people.listing", lazy_gettext("Users"), "people"),
             MenuItem("audit.listing", lazy_gettext("Audit log"), "journal-text"),
         ),
     ),
 )
-
-
-def render(template: str, **values: Any) -> str:
-    """A page. htmx gets the same template; what it swaps is chosen by hx-select or by a `fragment` block's template."""
-    return render_template(template, **values)
 
 
 def is_fragment() -> bool:
@@ -112,16 +104,11 @@ def read_instance() -> Any:
     return g.instance_row
 
 
-def has_role(role: Role) -> bool:
-    return is_at_least(role)
-
-
 def init_app(app: Flask) -> None:
     app.jinja_env.globals.update(
         build_menu=build_menu,
         may_open=may_open,
-        has_role=has_role,
-        is_fragment=is_fragment,
+        has_role=is_at_least,
         read_instance=read_instance,
         list_link=lists.link,
     )
@@ -171,8 +158,3 @@ def show_error(code: int) -> ResponseReturnValue:
         log.exception("error_page_failed")
         body = render_template("error_plain.html", title=title, advice=advice)
     return make_response(body, 400 if code == 419 else code)
-
-
-def is_safe_path(path: str) -> bool:
-    """Whether it stays on this site: for `next` and the like."""
-    return path.startswith("/") and not path.startswith(("//", "/\\")) and "\\" not in path

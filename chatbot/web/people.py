@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, abort, current_app, request, url_for
+from flask import Blueprint, abort, current_app, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
@@ -10,7 +10,7 @@ from chatbot import people
 from chatbot.errors import ConfigError
 from chatbot.web.access import ROLES, allow
 from chatbot.web.database import reading, writing
-from chatbot.web.pages import actor, go, render, say
+from chatbot.web.pages import actor, go, say
 
 bp = Blueprint("people", __name__)
 
@@ -18,7 +18,7 @@ bp = Blueprint("people", __name__)
 @bp.get("/users")
 @allow("owner")
 def listing() -> ResponseReturnValue:
-    return render("people/listing.html", accounts=people.list_accounts(reading()))
+    return render_template("people/listing.html", accounts=people.list_accounts(reading()))
 
 
 @bp.post("/users/invite")
@@ -36,7 +36,7 @@ def invite() -> ResponseReturnValue:
     except (ConfigError, IndexError):
         error = _("Write an e-mail address that has no account yet.")
     values = {"accounts": people.list_accounts(reading()), "link": link, "error": error, "email": email, "role": role}
-    return render("people/listing.html", **values), 422 if error else 200
+    return render_template("people/listing.html", **values), 422 if error else 200
 
 
 @bp.post("/users/<int:account_id>")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, abort, request
+from flask import Blueprint, abort, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
@@ -14,7 +14,7 @@ from chatbot.web.access import allow
 from chatbot.web.content import TITLES, check_kind, describe
 from chatbot.web.content_forms import title_of
 from chatbot.web.database import reading, writing
-from chatbot.web.pages import actor, go, render, say
+from chatbot.web.pages import actor, go, say
 
 bp = Blueprint("release", __name__, url_prefix="/release")
 
@@ -24,7 +24,7 @@ bp = Blueprint("release", __name__, url_prefix="/release")
 def page() -> ResponseReturnValue:
     changes = drafts.list_changes(reading())
     shown = [(c, list(drafts.diff_words(describe(c.kind, c.before), describe(c.kind, c.after)))) for c in changes]
-    return render(
+    return render_template(
         "release/page.html", changes=shown, releases=list_releases(reading(), 50), titles=TITLES, title_of=title_of
     )  # fmt: skip
 

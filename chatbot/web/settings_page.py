@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Blueprint, abort, current_app, request
+from flask import Blueprint, abort, current_app, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -17,7 +17,7 @@ from chatbot.models import Setting
 from chatbot.settings import SECRET_NAMES, Settings, load_settings, read_environment, save_setting, to_plain
 from chatbot.web.access import allow
 from chatbot.web.database import reading, writing
-from chatbot.web.pages import actor, go, render, say
+from chatbot.web.pages import actor, go, say
 
 bp = Blueprint("settings", __name__, url_prefix="/settings")
 
@@ -154,8 +154,11 @@ def save(name: str) -> ResponseReturnValue:
             after = to_plain(getattr(load_settings(connection, config), name))
             told = (None, None) if is_secret else ({"value": before}, {"value": after})
             record(connection, actor(), "setting.change", name, *told)
-    except ConfigError as e:
-        return show({name: "" if is_secret else text}, {name: str(e).split(" ", 1)[-1]}), 422
+    except ConfigError:
+        return show(
+            {name: "" if is_secret else text},
+            {name: _("This can't be used. Look at the line under the name for what it should be.")},
+        ), 422
     say(_("Saved: it holds from the next message on."))
     return go("settings.page", _anchor=name)
 
@@ -165,7 +168,7 @@ def show(typed: dict[str, str], errors: dict[str, str]) -> str:
     stored = {row.key: row for row in reading().execute(select(Setting.key, Setting.updated_at, Setting.updated_by))}
     values = {name: typed.get(name, write(name, getattr(settings, name))) for name in LINES}
     defaults = {name: write(name, Settings.model_fields[name].get_default()) for name in LINES}
-    return render(
+    return render_template(
         "settings/page.html",
         groups=GROUPS,
         values=values,

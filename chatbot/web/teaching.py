@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, abort, request, url_for
+from flask import Blueprint, abort, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
@@ -10,7 +10,7 @@ from chatbot import teaching
 from chatbot.audit import record
 from chatbot.web.access import allow
 from chatbot.web.database import reading, writing
-from chatbot.web.pages import actor, go, render, say
+from chatbot.web.pages import actor, go, say
 
 bp = Blueprint("teaching", __name__, url_prefix="/teaching")
 MOST_CHARS = 4_000
@@ -19,7 +19,7 @@ MOST_CHARS = 4_000
 @bp.get("")
 @allow("agent")
 def listing() -> ResponseReturnValue:
-    return render("teaching/listing.html", questions=teaching.list_untaught(reading()))
+    return render_template("teaching/listing.html", questions=teaching.list_untaught(reading()))
 
 
 @bp.post("/dismiss")

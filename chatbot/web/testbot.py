@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from flask import Blueprint, abort, request, url_for
+from flask import Blueprint, abort, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import ngettext
@@ -22,18 +22,18 @@ from chatbot.llm import Means
 from chatbot.trace import Trace
 from chatbot.web.access import allow
 from chatbot.web.database import let_go, reading, writing
-from chatbot.web.pages import actor, go, is_fragment, render, say
+from chatbot.web.pages import actor, go, is_fragment, say
 from chatbot.web.reader import panel_settings
 from chatbot.web.trial import (
     Exchange,
     Trial,
-    describe_looks,
     describe_said,
     list_channels,
     list_places,
     prefill,
     read_trial,
 )
+from chatbot.why import describe_looks
 
 bp = Blueprint("testbot", __name__, url_prefix="/test")
 
@@ -112,9 +112,9 @@ def one_at_a_time(means: Means, contents: dict[str, Content]) -> Iterator[None]:
 
 
 def show(trial: Trial, traces: dict[str, Trace] | None = None, is_busy: bool = False) -> str:
-    looks = {side: describe_looks(trace) for side, trace in (traces or {}).items()}
+    looks = {side: describe_looks(trace.to_json()) for side, trace in (traces or {}).items()}
     places = list_places(reading())
-    return render(
+    return render_template(
         "testbot/page.html",
         trial=trial,
         looks=looks,
@@ -127,8 +127,8 @@ def show(trial: Trial, traces: dict[str, Trace] | None = None, is_busy: bool = F
 
 
 def show_drawer(trial: Trial, traces: dict[str, Trace] | None = None, is_busy: bool = False) -> str:
-    looks = {side: describe_looks(trace) for side, trace in (traces or {}).items()}
-    return render("testbot/drawer_answer.html", trial=trial, looks=looks, is_busy=is_busy, describe=describe_said)
+    looks = {side: describe_looks(trace.to_json()) for side, trace in (traces or {}).items()}
+    return render_template("testbot/drawer_answer.html", trial=trial, looks=looks, is_busy=is_busy, describe=describe_said)
 
 
 @bp.post("/keep")
@@ -174,7 +174,7 @@ def runs() -> ResponseReturnValue:
     tests = [describe_test(row) for row in kept_tests.list_kept(reading())]
     tests.sort(key=lambda test: (test["is_red"] is False, test["row"].id))
     red = sum(test["is_red"] is True for test in tests)
-    return render("testbot/runs.html", tests=tests, red=red)
+    return render_template("testbot/runs.html", tests=tests, red=red)
 
 
 def describe_test(row: Any) -> dict[str, Any]:

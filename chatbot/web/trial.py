@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from flask import request
 from flask_babel import gettext as _
@@ -14,7 +13,6 @@ from werkzeug.datastructures import MultiDict
 
 from chatbot.kept_tests import MAX_HISTORY, MAX_TEXT_CHARS, Line, Said, Situation
 from chatbot.models import Inbox
-from chatbot.trace import Look, Trace
 from chatbot.why import explain
 
 MAX_TRIAL_CHARS = 200_000
@@ -133,63 +131,6 @@ def _find_place(connection: Connection, place: str) -> tuple[str, int]:
 def describe_said(said: Said) -> str:
     """Why it was said, in one sentence."""
     return explain("answered", said.responder, list(said.sources), said.handoff, None, said.score)
-
-
-def describe_looks(trace: Trace) -> list[dict[str, Any]]:
-    return [_describe_look(look) for look in trace.looks]
-
-
-def _describe_look(look: Look) -> dict[str, Any]:
-    names = {
-        "media": _("Files and voice notes"),
-        "canned": _("Templates"),
-        "faq": _("FAQs"),
-        "assistant": _("AI"),
-        "fallback": _("Last resort"),
-    }
-    outcomes = {"replied": _("answered"), "passed": _("not mine"), "failed": _("failed")}
-    candidates = look.saw.get("candidates") or look.saw.get("passages") or []
-    return {
-        "name": names.get(look.responder, look.responder),
-        "outcome": outcomes.get(look.outcome, look.outcome),
-        "why": _name_why(look.why),
-        "ms": look.ms,
-        "candidates": [_read_candidate(found) for found in candidates[:5]],
-    }
-
-
-def _read_candidate(found: list[Any]) -> tuple[str, float]:
-    """[key, score, ...] of an FAQ, or [source, chunk, score, ...] of a passage."""
-    is_passage = ":" in str(found[0])
-    return str(found[0]), float(found[2] if is_passage else found[1])
-
-
-def _name_why(code: str) -> str:
-    texts = {
-        "no_match": _("nothing fits"),
-        "below_threshold": _("nothing is alike enough"),
-        "no_entries": _("there are none"),
-        "only_text": _("there is no file"),
-        "no_model": _("the AI isn't connected"),
-        "no_persona": _("there is no specialised agent"),
-        "unsure": _("it wasn't sure"),
-        "no_text": _("there are no words"),
-        "several_questions": _("several questions at once"),
-        "leans_on_context": _("it depends on what was said before"),
-        "exact": _("the very words"),
-        "clear": _("clearly alike"),
-        "near": _("two are alike"),
-        "which": _("two are alike"),
-        "keyword": _("a keyword"),
-        "pattern": _("a pattern"),
-        "number": _("it asks for another number"),
-        "negation": _("it asks for the opposite"),
-        "other_object": _("it is about another thing"),
-        "other_wanted": _("it asks for something else"),
-        "no_content": _("it says too little"),
-        "timeout": _("it took too long"),
-    }
-    return str(texts.get(code, ""))
 
 
 def prefill(connection: Connection) -> Trial:

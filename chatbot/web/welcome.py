@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, current_app, request
+from flask import Blueprint, current_app, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import lazy_gettext as _l
 from flask_security import hash_password
@@ -15,7 +15,7 @@ from chatbot.audit import Actor
 from chatbot.web import limiter
 from chatbot.web.database import reading, writing
 from chatbot.web.login import PASSWORD_MIN_CHARS
-from chatbot.web.pages import go, render, say
+from chatbot.web.pages import go, say
 
 bp = Blueprint("welcome", __name__)
 
@@ -35,10 +35,10 @@ class WelcomeForm(FlaskForm):  # type: ignore[misc]
 def page(token: str) -> ResponseReturnValue:
     account = people.open_link(reading(), current_app.config["CONFIG"], token)
     if account is None:
-        return render("people/dead_link.html"), 404
+        return render_template("people/dead_link.html"), 404
     form = WelcomeForm(name=account.name)
     if not form.validate_on_submit():
-        return render("people/welcome.html", form=form, account=account), 422 if form.errors else 200
+        return render_template("people/welcome.html", form=form, account=account), 422 if form.errors else 200
     with writing() as connection:
         actor = Actor(account.email, account.id, request.remote_addr or "")
         people.set_password(connection, actor, account.id, form.name.data.strip(), hash_password(form.password.data))

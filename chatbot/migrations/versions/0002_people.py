@@ -1,4 +1,4 @@
-"""Who may use the panel, saved views, and who changed a setting."""
+"""Who may use the panel, and who changed a setting."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ def upgrade() -> None:
         sa.Column("language", sa.Text(), nullable=True),
         sa.Column("theme", sa.Text(), server_default="auto", nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.Column("seen_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("fs_uniquifier", sa.Text(), nullable=False),
         sa.Column("active", sa.Boolean(), server_default=sa.text("true"), nullable=False),
         sa.Column("password", sa.Text(), nullable=True),
@@ -28,11 +27,9 @@ def upgrade() -> None:
         sa.Column("tf_totp_secret", sa.Text(), nullable=True),
         sa.Column("tf_phone_number", sa.Text(), nullable=True),
         sa.Column("mf_recovery_codes", sa.Text(), nullable=True),
-        sa.Column("fs_webauthn_user_handle", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_account")),
         sa.UniqueConstraint("email", name=op.f("uq_account_email")),
         sa.UniqueConstraint("fs_uniquifier", name=op.f("uq_account_fs_uniquifier")),
-        sa.UniqueConstraint("fs_webauthn_user_handle", name=op.f("uq_account_fs_webauthn_user_handle")),
     )
     op.create_table(
         "login_failure",
@@ -74,47 +71,11 @@ def upgrade() -> None:
         sa.UniqueConstraint("key_hash", name=op.f("uq_login_session_key_hash")),
     )
     op.create_index(op.f("ix_login_session_account_id"), "login_session", ["account_id"], unique=False)
-    op.create_table(
-        "passkey",
-        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
-        sa.Column("user_id", sa.BigInteger(), nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("credential_id", sa.LargeBinary(), nullable=False),
-        sa.Column("public_key", sa.LargeBinary(), nullable=False),
-        sa.Column("sign_count", sa.Integer(), server_default=sa.text("0"), nullable=False),
-        sa.Column("transports", sa.Text(), nullable=True),
-        sa.Column("backup_state", sa.Boolean(), nullable=False),
-        sa.Column("device_type", sa.Text(), nullable=False),
-        sa.Column("extensions", sa.Text(), nullable=True),
-        sa.Column("usage", sa.Text(), nullable=False),
-        sa.Column("create_datetime", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.Column("lastuse_datetime", sa.DateTime(timezone=True), nullable=False),
-        sa.ForeignKeyConstraint(["user_id"], ["account.id"], name=op.f("fk_passkey_user_id"), ondelete="CASCADE"),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_passkey")),
-        sa.UniqueConstraint("credential_id", name=op.f("uq_passkey_credential_id")),
-    )
-    op.create_index(op.f("ix_passkey_user_id"), "passkey", ["user_id"], unique=False)
-    op.create_table(
-        "saved_view",
-        sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
-        sa.Column("account_id", sa.BigInteger(), nullable=False),
-        sa.Column("page", sa.Text(), nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("query", sa.Text(), nullable=False),
-        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.ForeignKeyConstraint(["account_id"], ["account.id"], name=op.f("fk_saved_view_account_id"), ondelete="CASCADE"),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_saved_view")),
-    )
-    op.create_index("uq_saved_view", "saved_view", ["account_id", "page", "name"], unique=True)
     op.add_column("setting", sa.Column("updated_by", sa.Text(), server_default="", nullable=False))
 
 
 def downgrade() -> None:
     op.drop_column("setting", "updated_by")
-    op.drop_index("uq_saved_view", table_name="saved_view")
-    op.drop_table("saved_view")
-    op.drop_index(op.f("ix_passkey_user_id"), table_name="passkey")
-    op.drop_table("passkey")
     op.drop_index(op.f("ix_login_session_account_id"), table_name="login_session")
     op.drop_table("login_session")
     op.drop_index("ix_audit_line_subject", table_name="audit_line")
