@@ -155,10 +155,8 @@ def save(name: str) -> ResponseReturnValue:
             told = (None, None) if is_secret else ({"value": before}, {"value": after})
             record(connection, actor(), "setting.change", name, *told)
     except ConfigError:
-        return show(
-            {name: "" if is_secret else text},
-            {name: _("This can't be used. Look at the line under the name for what it should be.")},
-        ), 422
+        wrong = _("This can't be used. Look at the line under the name for what it should be.")
+        return show({name: "" if is_secret else text}, {name: wrong}), 422
     say(_("Saved: it holds from the next message on."))
     return go("settings.page", _anchor=name)
 

@@ -33,12 +33,12 @@ def test_a_wrong_reply_is_mended_tried_published_and_rolled_back(page: Page, box
     answer = page.locator("textarea").filter(has_text=WRONG)
     answer.fill(RIGHT)
     page.locator("main form button[type=submit], main form button:not([type])").filter(has_text="Guardar").first.click()
-    expect(page.locator("body")).to_contain_text("1")
+    expect(page.locator("#toasts")).to_contain_text("Guardado en el borrador")
     assert ask(box) == [WRONG]  # a draft is nobody's answer yet
 
-    page.goto("/testbot")
-    page.locator("main form textarea, main form input[type=text]").first.fill(QUESTION)
-    page.locator("main form button").first.click()
+    page.get_by_role("link", name="Bot de prueba").first.click()
+    page.locator("main textarea[name=text]").fill(QUESTION)
+    page.get_by_role("button", name="Enviar").first.click()
     expect(page.locator("main")).to_contain_text(RIGHT)
     expect(page.locator("main")).to_contain_text(WRONG)
     shoot(page, "journey-2-tried")
