@@ -131,7 +131,7 @@ def show(conversation_id: int) -> ResponseReturnValue:
     for line in lines:
         if line["kind"] == "turn":
             add_reasons(line["row"], question)
-        elif line["row"].author == "contact":
+        elif line["row"].author == "customer":
             question = line["row"].text
     seen = str(zlib.crc32(repr(lines).encode()))
     if request.args.get("seen") == seen:  # a poll, and nothing is new: what the reader has unfolded stays so

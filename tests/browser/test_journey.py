@@ -26,6 +26,9 @@ def test_a_wrong_reply_is_mended_tried_published_and_rolled_back(page: Page, box
     page.get_by_role("link", name="Conversaciones").first.click()
     page.locator("main .table-card a").first.click()
     expect(page.locator("main")).to_contain_text(WRONG)
+    expect(page.locator("#lines > div").first).to_contain_text("Cliente")
+    expect(page.locator("#lines > div").first.locator(".bubble.ours")).to_have_count(0)
+    assert "question=%C2%BFHac" in str(page.get_by_role("link", name="Nueva pregunta frecuente").get_attribute("href"))
     page.locator("main details summary").first.click()
     shoot(page, "journey-1-why")
 

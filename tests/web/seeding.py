@@ -36,7 +36,7 @@ def add_turn(
         f=at + timedelta(seconds=7),
     )
     message = "INSERT INTO message (conversation_id, chatwoot_id, seq, author, text, arrived_at, turn_id)"
-    put(f"{message} VALUES (:c, :m, 1, 'contact', :x, :a, :t)", c=conversation, m=number * 10, x=question, a=at, t=turn)
+    put(f"{message} VALUES (:c, :m, 1, 'customer', :x, :a, :t)", c=conversation, m=number * 10, x=question, a=at, t=turn)
     if answer_of_a_person:
         values = {"c": conversation, "m": number * 10 + 1, "x": answer_of_a_person, "a": at + timedelta(minutes=1)}
         put(f"{message} VALUES (:c, :m, NULL, 'agent', :x, :a, NULL)", **values)

@@ -37,7 +37,7 @@ def shop(app: Flask) -> Flask:
         for n, text_in, state in ((901, "¿Cuánto tarda el envío?", "answered"), (902, "=1+1 devolución", "ignored")):
             at = now - timedelta(days=n - 901)
             c.execute(insert(Conversation).values(id=n, chatwoot_id=n, inbox_id=901, contact_id=n, updated_at=at))
-            c.execute(insert(Message).values(id=n, conversation_id=n, chatwoot_id=n, seq=1, author="contact", text=text_in))
+            c.execute(insert(Message).values(id=n, conversation_id=n, chatwoot_id=n, seq=1, author="customer", text=text_in))
             responder, rule = ("faq", None) if n == 901 else (None, "paused")
             row = {"id": n, "conversation_id": n, "epoch": 1, "from_seq": 0, "to_seq": 1, "mode": "live", "state": state}
             row |= {"responder": responder, "rule": rule, "finished_at": now, "language": "es"}
@@ -85,7 +85,7 @@ def test_a_poll_without_news_changes_nothing(shop: Flask, make_client: Make) -> 
     seen = client.get("/conversations/901").text.split("seen=")[1].split('"')[0]
     assert client.get(f"/conversations/901?seen={seen}").status_code == 204
     with shop.app_context(), db.engine.begin() as c:
-        c.execute(insert(Message).values(conversation_id=901, chatwoot_id=990, seq=2, author="contact", text="¿Hola?"))
+        c.execute(insert(Message).values(conversation_id=901, chatwoot_id=990, seq=2, author="customer", text="¿Hola?"))
     assert "¿Hola?" in client.get(f"/conversations/901?seen={seen}").text
 
 
