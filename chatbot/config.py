@@ -179,6 +179,13 @@ def first_problem(error: ValidationError) -> ConfigError:
 class ModelEndpoint(BaseModel):
     """One model of the fallback chain. Empty base_url and api_key take OPENAI_BASE_URL and OPENAI_API_KEY."""
 
-    model: str
+    model: str = Field(min_length=1, max_length=200)
     base_url: str = ""
     api_key: SecretStr = SecretStr("")
+
+    @field_validator("base_url")
+    @classmethod
+    def _check_address(cls, value: str) -> str:
+        if value and not value.startswith(("http://", "https://")):
+            raise ValueError("must start with https:// (or http://)")
+        return value.rstrip("/")

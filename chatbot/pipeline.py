@@ -10,6 +10,7 @@ from chatbot.errors import LLMError
 from chatbot.llm import Means
 from chatbot.reply import CustomerMessage, Handoff, Part, Reply, TurnInput
 from chatbot.responders import assistant, canned, fallback, faq
+from chatbot.text import find_phrase
 from chatbot.texts import get_text
 from chatbot.trace import Look, Trace
 
@@ -31,6 +32,16 @@ def respond_to_media(turn: TurnInput, look: Look) -> Reply | None:
     return Reply((Part(text),), turn.language, "media", Handoff("media", ", ".join(kinds)))
 
 
+def respond_to_topic(turn: TurnInput, look: Look, means: Means) -> Reply | None:
+    """What the owner wants people to talk about: no responder is asked."""
+    topic = find_phrase(turn.text, means.settings.handoff_topics, turn.language)
+    if not topic:
+        look.passed("no_topic")
+        return None
+    look.noted(topic=topic)
+    return Reply((Part(get_text("say.handoff", turn.language)),), turn.language, "topics", Handoff("topic", topic))
+
+
 def is_without_words(message: CustomerMessage) -> bool:
     kinds = {a.file_type for a in message.attachments}
     return message.is_unsupported or (bool(kinds) and (not message.text.strip() or kinds <= WITHOUT_WORDS))
@@ -38,6 +49,7 @@ def is_without_words(message: CustomerMessage) -> bool:
 
 RESPONDERS: tuple[tuple[str, Responder], ...] = (
     ("media", lambda turn, look, _means, _failure: respond_to_media(turn, look)),
+    ("topics", lambda turn, look, means, _failure: respond_to_topic(turn, look, means)),
     ("canned", lambda turn, look, _means, _failure: canned.respond(turn, look)),
     ("faq", lambda turn, look, _means, _failure: faq.respond(turn, look)),
     ("assistant", lambda turn, look, means, _failure: assistant.respond(turn, look, means)),

@@ -59,11 +59,12 @@ class ContactView:
 
 @dataclass(frozen=True, slots=True)
 class InboxView:
-    """chatwoot_id: the inbox's id in Chatwoot; channel: its class there, e.g. "Channel::Whatsapp"."""
+    """chatwoot_id: the inbox's id in Chatwoot; channel: its class there ("Channel::Whatsapp"); tone: "" for the assistant's."""
 
     chatwoot_id: int
     name: str = ""
     channel: str = "Channel::Api"
+    tone: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ WEBHOOK_TOKEN = re.compile(r"[A-Za-z0-9_-]{24,200}")
 URL_SEPARATOR = re.compile(r"\s+|\s*,\s*(?=[A-Za-z][A-Za-z0-9+.-]*://)")
 Mode = Literal["live", "suggest", "watch", "off"]
 KNOWN_TEXT = b"mostrador"
+Phrases = Annotated[tuple[Annotated[str, Field(min_length=2, max_length=200)], ...], Field(max_length=200)]
 Seconds = Annotated[float, Field(gt=0, le=7 * 86_400)]
 
 
@@ -69,6 +70,10 @@ class Settings(BaseModel):
     resend: bool = False
     take_back_after_fault: bool = True
     max_replies_per_10_min: int = Field(default=30, ge=1, le=1_000)
+    never_say: Annotated[Phrases, NoDecode] = ()
+    handoff_topics: Annotated[Phrases, NoDecode] = ()
+    messages_kept_days: int = Field(default=730, ge=30, le=36_500)
+    traces_kept_days: int = Field(default=30, ge=1, le=3_650)
 
     debounce_seconds: float = Field(default=6, ge=0, le=120)
     debounce_max_s: Seconds = 30
@@ -93,6 +98,12 @@ class Settings(BaseModel):
         if isinstance(value, int):
             return (value,)
         return tuple(v.strip() for v in value.split(",") if v.strip()) if isinstance(value, str) else value
+
+    @field_validator("never_say", "handoff_topics", mode="before")
+    @classmethod
+    def _split_lines(cls, value: object) -> object:
+        """One phrase a line: they have commas inside."""
+        return tuple(" ".join(v.split()) for v in value.splitlines() if v.strip()) if isinstance(value, str) else value
 
     @field_validator("alert_urls", mode="before")
     @classmethod

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterable
 from functools import lru_cache
 
 import regex
@@ -77,6 +78,12 @@ def split_words(text: str) -> list[str]:
 def stem_words(text: str, language: Language) -> list[str]:
     """The folded stems of a text, in order, one per word of split_words. Stemmed before folding: stemmers know accents."""
     return [fold(_stem(word[:LONGEST_STEMMED], language)) for word in split_words(text)]
+
+
+def find_phrase(text: str, phrases: Iterable[str], language: Language) -> str:
+    """The first phrase that stands in the text in any form of its words ("abogado" in "mis abogados"); "" for none."""
+    said = f" {' '.join(stem_words(text, language))} "
+    return next((p for p in phrases if (words := stem_words(p, language)) and f" {' '.join(words)} " in said), "")
 
 
 def strip_lead_in(words: list[str]) -> list[str]:

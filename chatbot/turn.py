@@ -61,7 +61,7 @@ LOAD = sql("""
 -- columns by name: a migration that adds one while a release runs must not change what a prepared statement returns
 SELECT c.chatwoot_id, c.in_seq, c.answered_seq, c.human_seq, c.spoken_seq, c.status, c.owner, c.owner_reason,
   c.has_bot, c.language,
-  i.chatwoot_id AS inbox_chatwoot_id, i.is_foreign, i.name AS inbox_name, i.channel, coalesce(i.mode, :mode) AS mode,
+  i.chatwoot_id AS inbox_chatwoot_id, i.is_foreign, i.name AS inbox_name, i.channel, i.tone, coalesce(i.mode, :mode) AS mode,
   p.name AS contact_name, p.email, p.phone, p.language AS contact_language,
   n.live_release_id, n.muted_reason, n.paused_at IS NOT NULL AND coalesce(n.paused_until > now(), true) AS is_paused,
   now() AS now,
@@ -267,7 +267,7 @@ def assemble(connection: Connection, turn: OpenTurn) -> Assembled:
             now=row["now"],
             history=history,
             contact=ContactView(row["contact_name"] or "", row["email"] or "", row["phone"] or ""),
-            inbox=InboxView(row["inbox_chatwoot_id"], row["inbox_name"], row["channel"]),
+            inbox=InboxView(row["inbox_chatwoot_id"], row["inbox_name"], row["channel"], row["tone"]),
             turn_id=turn.id,
             conversation_id=turn.lease.conversation_id,
             answered_seq=turn.from_seq,

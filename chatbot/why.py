@@ -38,6 +38,7 @@ def explain_reply(responder: str, sources: list[str], score: float | None) -> st
         "fallback": _("Quoted from %(names)s, without the AI.", names=names)
         if names
         else _("Nothing that the bot knows fits."),
+        "topics": _("No answer was looked for."),
         "handoff": _("No answer was looked for."),
     }
     return texts.get(responder, "")
@@ -48,6 +49,7 @@ def name_handoff(code: str) -> str:
         "unsure": _("the bot didn't know"),
         "llm_down": _("the AI couldn't be reached"),
         "media": _("somebody has to look at the file"),
+        "topic": _("it is about something that people look after"),
         "stale": _("it had waited for too long"),
         "crashed": _("answering it failed several times"),
         "loop": _("too many replies in ten minutes"),
@@ -104,6 +106,7 @@ def describe_looks(trace: Mapping[str, Any]) -> list[dict[str, Any]]:
 def _describe_look(look: Mapping[str, Any]) -> dict[str, Any]:
     names = {
         "media": _("Files and voice notes"),
+        "topics": _("Topics for people"),
         "canned": _("Templates"),
         "faq": _("FAQs"),
         "assistant": _("AI"),
@@ -133,6 +136,7 @@ def _name_why(code: str) -> str:
         "below_threshold": _("nothing is alike enough"),
         "no_entries": _("there are none"),
         "only_text": _("there is no file"),
+        "no_topic": _("none of them is named"),
         "no_model": _("the AI isn't connected"),
         "no_persona": _("there is no specialised agent"),
         "unsure": _("it wasn't sure"),

@@ -1,17 +1,18 @@
-"""`flask prune`: takes away raw webhooks after 7 days and traces after 30."""
+"""`flask prune`: takes away what is older than its time; messages and traces have settings for theirs."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 
 import click
+from flask import current_app
 from flask.cli import with_appcontext
 
 from chatbot.cli.settings import as_json, print_json
 from chatbot.db import db
 from chatbot.numbers import roll_up
-from chatbot.prune import KEPT_DAYS
 from chatbot.prune import prune as run
+from chatbot.settings import load_settings
 
 
 @click.command()
@@ -21,9 +22,10 @@ def prune(as_json: bool) -> None:
     """Takes away what is older than its time. Meant to run every night."""
     with db.engine.begin() as connection:  # counted before anything goes
         roll_up(connection, datetime.now(UTC))
-    gone = run(db.engine)
+        settings = load_settings(connection, current_app.config["CONFIG"])
+    gone = run(db.engine, settings)
     if as_json:
-        print_json(gone)
+        print_json({table: count for table, (count, _) in gone.items()})
         return
-    for table, count in gone.items():
-        click.echo(f"{table}: {count} rows older than {KEPT_DAYS[table]} days taken away")
+    for table, (count, days) in gone.items():
+        click.echo(f"{table}: {count} rows older than {days} days taken away")

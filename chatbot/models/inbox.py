@@ -15,8 +15,8 @@ FOLDED_TEXT = "to_tsvector('simple', translate(lower(text), 'áàéèíìóòú�
 
 
 class Inbox(Base):
-    """mode, debounce_s: None takes the setting's. heard_at: when a webhook first told of it; is_foreign: Chatwoot says that
-    another bot, or none, is connected to it."""
+    """mode, debounce_s: None takes the setting's; tone: "" takes the assistant's. heard_at: when a webhook first told of it;
+    is_foreign: Chatwoot says that another bot, or none, is connected to it."""
 
     __tablename__ = "inbox"
 
@@ -25,6 +25,7 @@ class Inbox(Base):
     name: Mapped[str] = mapped_column(server_default="")
     channel: Mapped[str] = mapped_column(server_default="")
     mode: Mapped[str | None]
+    tone: Mapped[str] = mapped_column(server_default="")
     debounce_s: Mapped[float | None]
     heard_at: Mapped[At | None]
     is_foreign: Mapped[bool] = mapped_column(server_default=sql("false"))

@@ -22,6 +22,7 @@ from chatbot.knowledge.search import Passage, find_passages
 from chatbot.llm import Means, ask
 from chatbot.privacy import Vault, has_placeholder
 from chatbot.reply import ContactView, Handoff, HistoryLine, Language, Part, Reply, TurnInput
+from chatbot.text import find_phrase
 from chatbot.texts import get_text
 from chatbot.trace import Look
 
@@ -92,6 +93,7 @@ class Given:
     persona: Assistant
     passages: tuple[Passage, ...]
     language: Language
+    never_say: tuple[str, ...] = ()
 
     @property
     def sources(self) -> Iterator[str]:
@@ -126,7 +128,7 @@ def respond(turn: TurnInput, look: Look, means: Means) -> Reply | None:
         passages = find_passages(connection, turn, with_history=True)
     look.noted(passages=[[p.source, p.chunk_id, p.score, p.coverage] for p in passages])
     language = turn.language if turn.language in persona.languages else persona.default_language
-    given = Given(turn, persona, tuple(passages), language)
+    given = Given(turn, persona, tuple(passages), language, means.settings.never_say)
     answer = ask(means, turn, "assistant", build_messages(given), Proposal, persona.max_output_tokens, Vault(), persona.model)
     look.noted(model=answer.model, call=answer.call_id, cost_micros=answer.cost_micros)
     return judge(given, answer.value, look)
@@ -150,7 +152,7 @@ def build_messages(given: Given) -> list[dict[str, str]]:
         instructions=persona.instructions,
         language=LANGUAGES[given.language],
         length=LENGTHS[persona.length],
-        tone=persona.tone,
+        tone=turn.inbox.tone or persona.tone,
         tag=tag,
     )
     labelled = (_format_passage(f"P{n}", p) for n, p in enumerate(given.passages, 1))
@@ -246,6 +248,8 @@ def _find_fault(given: Given, proposal: Proposal, text: str, used: tuple[str, ..
         return "number"
     if find_promise(text, given.sources):
         return "promise"
+    if find_phrase(text, given.never_say, given.language):
+        return "never_say"
     return ""
 
 

@@ -2,132 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
 from typing import Any
 
 from flask import Blueprint, abort, current_app, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
-from flask_babel import lazy_gettext as _l
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from chatbot.audit import record
 from chatbot.errors import ConfigError
-from chatbot.models import Setting
-from chatbot.settings import SECRET_NAMES, Settings, load_settings, read_environment, save_setting, to_plain
+from chatbot.models import Inbox, Setting
+from chatbot.settings import SECRET_NAMES, Settings, load_settings, parse_setting, read_environment, save_setting, to_plain
+from chatbot.text import fold
 from chatbot.web.access import allow
 from chatbot.web.database import reading, writing
 from chatbot.web.pages import actor, go, say
+from chatbot.web.settings_lines import GROUPS, LINES, MODES
 
 bp = Blueprint("settings", __name__, url_prefix="/settings")
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """options: (value, label) where only some values are taken."""
-
-    name: str
-    label: Any
-    about: Any
-    options: tuple[tuple[str, Any], ...] = ()
-
-
-YES_NO = (("true", _l("yes")), ("false", _l("no")))
-MODES = (
-    ("live", _l("live: answers")),
-    ("suggest", _l("suggest: writes a note for the team")),
-    ("watch", _l("watch: only looks on")),
-    ("off", _l("off")),
-)
-GROUPS: tuple[tuple[Any, tuple[Line, ...]], ...] = (
-    (
-        _l("The business"),
-        (
-            Line("business_name", _l("Name"), _l("As it is shown in the panel.")),
-            Line("time_zone", _l("Time zone"), _l("Days and hours in the panel, such as Europe/Madrid.")),
-            Line(
-                "language",
-                _l("Language of notes"),
-                _l("What the team reads in Chatwoot."),
-                (("es", "Español"), ("en", "English")),
-            ),
-            Line(
-                "spanish_address",
-                _l("The panel in Spanish says"),
-                _l("How it speaks to whoever reads it."),
-                (("tu", "tú"), ("usted", "usted")),
-            ),
-        ),
-    ),
-    (
-        _l("How it answers"),
-        (
-            Line("mode", _l("Mode"), _l("What the bot does with an answer. An inbox may have a mode of its own."), MODES),
-            Line("debounce_seconds", _l("Seconds of waiting"), _l("So that several quick messages get one reply.")),
-            Line(
-                "max_replies_per_10_min",
-                _l("Replies in ten minutes at most"),
-                _l("More in one conversation, and a person gets it."),
-            ),
-            Line(
-                "take_back_after_fault",
-                _l("Take conversations back after a fault"),
-                _l("Those that Chatwoot opened because the bot could not be reached."),
-                YES_NO,
-            ),
-        ),
-    ),
-    (
-        _l("AI"),
-        (
-            Line("openai_api_key", _l("OpenAI key"), _l("Empty: the bot answers from templates, FAQs and articles.")),
-            Line("openai_model", _l("Model"), _l("Its name at the provider.")),
-            Line("openai_base_url", _l("Address of the provider"), _l("Any server that speaks OpenAI's protocol.")),
-            Line("llm_calls_per_message", _l("Calls for a message at most"), _l("A limit on cost, whatever happens.")),
-        ),
-    ),
-    (
-        "Chatwoot",
-        (
-            Line("chatwoot_url", _l("Address"), _l("Such as https://app.chatwoot.com.")),
-            Line("chatwoot_account_id", _l("Account number"), _l("The number in Chatwoot's addresses, after /accounts/.")),
-            Line("chatwoot_bot_token", _l("The bot's token"), _l("With it the bot writes. Chatwoot shows it with the bot.")),
-            Line("chatwoot_access_token", _l("An administrator's or agent's token"), _l("With it missed messages are found.")),
-            Line("chatwoot_webhook_secret", _l("The bot's secret"), _l("Proves that messages come from your Chatwoot.")),
-        ),
-    ),
-    (
-        _l("Handing over"),
-        (
-            Line("handoff_team_id", _l("Team"), _l("The team's number in Chatwoot that gets what the bot can't answer.")),
-            Line("handoff_labels", _l("Labels"), _l("Put on it, separated by commas.")),
-            Line(
-                "handoff_priority",
-                _l("Priority"),
-                _l("Set on it."),
-                (
-                    ("", _l("none")),
-                    ("low", _l("low")),
-                    ("medium", _l("middle")),
-                    ("high", _l("high")),
-                    ("urgent", _l("urgent")),
-                ),
-            ),
-        ),
-    ),
-    (
-        _l("Alerts"),
-        (
-            Line(
-                "alert_urls",
-                _l("Where alerts go"),
-                _l("Addresses in apprise's form, such as mailto:// or tgram://, separated by blanks."),
-            ),
-            Line("ping_url", _l("Sign of life to"), _l("An outside monitor's address, such as one of Healthchecks.")),
-        ),
-    ),
-)
-LINES = {line.name: line for _title, lines in GROUPS for line in lines}
+MODELS_BEHIND = 3
+LONGEST_TONE = 300
 
 
 @bp.get("")
@@ -146,29 +41,101 @@ def save(name: str) -> ResponseReturnValue:
     is_reset = "reset" in request.form or (not text and not is_secret)
     if is_secret and not text and not is_reset:
         return go("settings.page")
-    config = current_app.config["CONFIG"]
-    try:
-        with writing() as connection:
-            before = to_plain(getattr(load_settings(connection, config), name))
-            save_setting(connection, config, name, None if is_reset else text, actor().who)
-            after = to_plain(getattr(load_settings(connection, config), name))
-            told = (None, None) if is_secret else ({"value": before}, {"value": after})
-            record(connection, actor(), "setting.change", name, *told)
-    except ConfigError:
-        wrong = _("This can't be used. Look at the line under the name for what it should be.")
+    wrong = store(name, None if is_reset else text)
+    if wrong:
         return show({name: "" if is_secret else text}, {name: wrong}), 422
     say(_("Saved: it holds from the next message on."))
     return go("settings.page", _anchor=name)
 
 
+def store(name: str, text: str | None) -> str:
+    """Returns why it can't be used, in words; "" where it is stored."""
+    is_secret = name in SECRET_NAMES
+    config = current_app.config["CONFIG"]
+    try:
+        with writing() as connection:
+            before = to_plain(getattr(load_settings(connection, config), name))
+            save_setting(connection, config, name, text, actor().who)
+            after = to_plain(getattr(load_settings(connection, config), name))
+            told = (None, None) if is_secret else ({"value": before}, {"value": after})
+            record(connection, actor(), "setting.change", name, *told)
+    except ConfigError:
+        return str(_("This can't be used. Look at the line under the name for what it should be."))
+    return ""
+
+
+@bp.post("/models-behind")
+@allow("owner")
+def save_models() -> ResponseReturnValue:
+    """The models asked when the first one fails, in order. A key that is left empty stays."""
+    if "model_chain" in read_environment():
+        abort(404)
+    kept = load_settings(reading(), current_app.config["CONFIG"]).model_chain
+    rows = []
+    for n in range(MODELS_BEHIND):
+        model, address = (request.form.get(f"{field}-{n}", "").strip() for field in ("model", "base_url"))
+        key = request.form.get(f"key-{n}", "").strip() or (kept[n].api_key.get_secret_value() if n < len(kept) else "")
+        if model:
+            rows.append({"model": model, "base_url": address, "api_key": key})
+    wrong = store("model_chain", json.dumps(rows) if rows else None)
+    if wrong:
+        return show({}, {"model_chain": wrong}), 422
+    say(_("Saved: it holds from the next message on."))
+    return go("settings.page", _anchor="model_chain")
+
+
+@bp.post("/inboxes/<int:inbox_id>")
+@allow("owner")
+def save_inbox(inbox_id: int) -> ResponseReturnValue:
+    """What an inbox has of its own. Empty: what holds for all."""
+    mode, wait = (request.form.get(name, "").strip() for name in ("mode", "debounce_seconds"))
+    tone = " ".join(request.form.get("tone", "").split())[:LONGEST_TONE]
+    try:
+        values = {
+            "mode": parse_setting("mode", mode) if mode else None,
+            "debounce_s": parse_setting("debounce_seconds", wait.replace(",", ".")) if wait else None,
+            "tone": tone,
+        }
+    except ConfigError:
+        return show({}, {f"inbox-{inbox_id}": _("Waiting is a number of seconds from 0 to 120.")}), 422
+    with writing() as connection:
+        before = connection.execute(
+            select(Inbox.name, Inbox.mode, Inbox.debounce_s, Inbox.tone).where(Inbox.id == inbox_id)
+        ).first()
+        if before is None:
+            abort(404)
+        connection.execute(update(Inbox).where(Inbox.id == inbox_id).values(values))
+        record(connection, actor(), "inbox.change", before.name, {name: getattr(before, name) for name in values}, values)
+    say(_("Saved: it holds from the next message on."))
+    return go("settings.page", _anchor=f"inbox-{inbox_id}")
+
+
+def find_groups(words: str) -> list[tuple[Any, list[Any]]]:
+    """The groups with the lines that have all the words in their name, effect or group."""
+    wanted = fold(words).split()
+    found = []
+    for title, lines in GROUPS:
+        told = {line: fold(f"{title} {line.label} {line.about} {line.unit} {line.name}") for line in lines}
+        kept = [line for line, text in told.items() if all(word in text for word in wanted)]
+        if kept:
+            found.append((title, kept))
+    return found
+
+
 def show(typed: dict[str, str], errors: dict[str, str]) -> str:
+    asked = "" if errors else request.args.get("q", "").strip()[:100]
     settings, fixed = load_settings(reading(), current_app.config["CONFIG"]), read_environment()
     stored = {row.key: row for row in reading().execute(select(Setting.key, Setting.updated_at, Setting.updated_by))}
     values = {name: typed.get(name, write(name, getattr(settings, name))) for name in LINES}
     defaults = {name: write(name, Settings.model_fields[name].get_default()) for name in LINES}
     return render_template(
         "settings/page.html",
-        groups=GROUPS,
+        asked=asked,
+        groups=find_groups(asked),
+        modes=MODES,
+        inboxes=reading().execute(select(Inbox.__table__).order_by(Inbox.name, Inbox.id)).all() if not asked else [],
+        chain=settings.model_chain,
+        models_behind=range(0 if asked else MODELS_BEHIND),
         values=values,
         defaults=defaults,
         stored=stored,
@@ -181,7 +148,8 @@ def show(typed: dict[str, str], errors: dict[str, str]) -> str:
 def write(name: str, value: Any) -> str:
     """A value as its field holds it; of a secret only the last four letters."""
     plain = to_plain(value)
-    text = ", ".join(map(str, plain)) if isinstance(plain, list) else "" if plain is None else str(plain)
+    between = "\n" if LINES[name].is_list else ", "
+    text = between.join(map(str, plain)) if isinstance(plain, list) else "" if plain is None else str(plain)
     if name in SECRET_NAMES:
         return f"…{text[-4:]}" if len(text) >= 12 else "…" if text else ""
     return text.lower() if isinstance(plain, bool) else text

@@ -115,7 +115,7 @@ def test_the_assistant_answers_from_an_article(llm_box: Box) -> None:
     conversation = ask(llm_box, "¿Qué jabón me recomendáis para las colchas que os compré?")
     assert len(llm_box.texts(conversation)) == 1
     trace = llm_box.rows("SELECT body FROM turn_trace ORDER BY turn_id DESC LIMIT 1")[0]["body"]
-    assert [look["responder"] for look in trace["looks"]] == ["media", "canned", "faq", "assistant"]
+    assert [look["responder"] for look in trace["looks"]] == ["media", "topics", "canned", "faq", "assistant"]
     assert trace["version"] == 1
     llm_box.check()
 

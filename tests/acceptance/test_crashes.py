@@ -17,13 +17,16 @@ FOUND = {
     for path in (ROOT / "chatbot").rglob("*.py")
     for name in re.findall(r'crash_point\((f?"[a-z_{}]+")\)', path.read_text())
 }
-RESPONDERS = ("media", "canned", "faq", "assistant", "fallback")
+RESPONDERS = ("media", "topics", "canned", "faq", "assistant", "fallback")
 POINTS = sorted({p.strip('"') for p in FOUND if not p.startswith("f")} | {f"after_{r}" for r in RESPONDERS})
 
 # what a customer has to write so that the turn comes by this point
 UNKNOWN = "¿Cuál es la capital de Mongolia exterior?"
 PERSON = "quiero hablar con una persona"
-TEXTS = {"after_media": "horario", "after_canned": "horario", "before_open": PERSON, "after_open": PERSON}
+TEXTS = {
+    **dict.fromkeys(("after_media", "after_topics", "after_canned"), "horario"),
+    **dict.fromkeys(("before_open", "after_open"), PERSON),
+}
 
 
 def test_crash_points_are_found() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import text
 
 from chatbot.db import db
 from chatbot.settings import load_settings
@@ -65,3 +66,53 @@ def test_only_owners_see_them(make_client: Maker, role: str) -> None:
 @pytest.mark.parametrize("name", sorted(LINES))
 def test_each_line_is_a_setting_that_can_be_stored(app: Flask, make_client: Maker, name: str) -> None:
     assert make_client("owner").post(f"/settings/{name}", data={"value": "", "reset": "1"}).status_code == 303
+
+
+def test_settings_are_found_by_their_words(make_client: Maker) -> None:
+    client = make_client("owner")
+    page = client.get("/settings?q=dias guarda").text
+    assert "messages_kept_days" in page
+    assert 'id="mode"' not in page
+    assert "Ningún ajuste" in client.get("/settings?q=zzz").text
+
+
+def test_phrases_are_kept_one_a_line_commas_and_all(app: Flask, make_client: Maker) -> None:
+    client = make_client("owner")
+    client.post("/settings/never_say", data={"value": "gratis, siempre\r\n\r\n  te  lo garantizo "})
+    assert read(app, "never_say") == ("gratis, siempre", "te lo garantizo")
+    assert "gratis, siempre\nte lo garantizo</textarea>" in client.get("/settings").text
+
+
+def test_models_behind_the_first_keep_their_keys(app: Flask, make_client: Maker) -> None:
+    client = make_client("owner")
+    rows = {"model-0": "eco", "base_url-0": "http://modelos.example/v1", "key-0": "sk-secreto-largo-1", "model-1": "otro"}
+    assert client.post("/settings/models-behind", data=rows).status_code == 303
+    client.post("/settings/models-behind", data={"model-0": "eco-2", "base_url-0": "http://modelos.example/v1"})
+    (model,) = read(app, "model_chain")  # type: ignore[misc]
+    assert (model.model, model.api_key.get_secret_value()) == ("eco-2", "sk-secreto-largo-1")
+    assert "sk-secreto" not in client.get("/settings").text + client.get("/audit").text
+    assert client.post("/settings/models-behind", data={"model-0": "x", "base_url-0": "ftp://x"}).status_code == 422
+    client.post("/settings/models-behind", data={})
+    assert read(app, "model_chain") == ()
+
+
+def test_an_inbox_has_a_mode_a_wait_and_a_tone_of_its_own(app: Flask, make_client: Maker) -> None:
+    client = make_client("owner")
+    with app.app_context(), db.engine.begin() as connection:
+        inbox = connection.execute(
+            text("INSERT INTO inbox (chatwoot_id, name) VALUES (7, 'WhatsApp') RETURNING id")
+        ).scalar_one()
+    own = {"mode": "watch", "debounce_seconds": "2,5", "tone": "de usted"}
+    assert client.post(f"/settings/inboxes/{inbox}", data=own).status_code == 303
+
+    def look() -> tuple[object, ...]:
+        with app.app_context(), db.engine.begin() as connection:
+            return tuple(connection.execute(text("SELECT mode, debounce_s, tone FROM inbox")).one())
+
+    assert look() == ("watch", 2.5, "de usted")
+    assert client.post(f"/settings/inboxes/{inbox}", data={"debounce_seconds": "mucho"}).status_code == 422
+    assert client.post(f"/settings/inboxes/{inbox}", data={"mode": "loud"}).status_code == 422
+    assert look() == ("watch", 2.5, "de usted")
+    client.post(f"/settings/inboxes/{inbox}", data={})
+    assert look() == (None, None, "")
+    assert client.post("/settings/inboxes/999", data={}).status_code == 404

@@ -18,6 +18,7 @@ from chatbot.content import Article, Assistant, CannedResponse, FaqEntry, publis
 from chatbot.db import db
 from chatbot.models.people import AuditLine
 from chatbot.prune import prune
+from chatbot.settings import Settings
 from chatbot.web import testbot
 
 QUESTION = "¿Cuánto tarda un envío a Canarias?"
@@ -207,7 +208,7 @@ def test_a_deleted_test_is_gone_for_good_after_30_days(shop: Flask, make_client:
     with shop.app_context():
         with db.engine.begin() as connection:
             connection.execute(text("UPDATE kept_test SET deleted_at = now() - interval '31 days' WHERE id = 1"))
-        assert prune(db.engine)["kept_test"] == 1
+        assert prune(db.engine, Settings())["kept_test"][0] == 1
     assert client.post("/test/kept/1/restore").status_code == 404
     assert client.post("/test/kept/2/restore").status_code == 303
 
