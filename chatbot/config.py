@@ -100,6 +100,7 @@ class Config(FromEnvironment):
     facts_dir: str = "/var/lib/mostrador-facts"
     state_dir: str = "/var/lib/mostrador"
     runtime_dir: str = "/run/mostrador-check"
+    web_runtime_dir: str = "/run/mostrador-web"  # the only folder that the web may write to; systemd looks there for its wishes
     backup_folder: str = "/var/backups/mostrador"
     mail_server: str = ""
     mail_port: int = Field(default=587, ge=1, le=65_535)

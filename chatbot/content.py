@@ -23,6 +23,7 @@ from chatbot.errors import ContentError
 from chatbot.knowledge.chunk import chunk_article
 from chatbot.models import Chunk, Entry, Instance, Release, Revision, release_revision
 from chatbot.reply import Language
+from chatbot.saying import gettext as _
 from chatbot.text import split_words
 
 # PostgreSQL can't store NUL or half a surrogate pair, YAML can't hold the rest, and no customer should get any of them
@@ -41,13 +42,13 @@ def _unify_newlines(value: object) -> object:
 
 def _check_characters(value: str) -> str:
     if found := UNWANTED.search(value):
-        raise ValueError(f"has the control character U+{ord(found[0]):04X}; take it out")
+        raise ValueError(_("has the control character %(sign)s; take it out", sign=f"U+{ord(found[0]):04X}"))
     return value
 
 
 def _check_keyword(value: str) -> str:
     if not split_words(value):
-        raise ValueError("has no letter or digit, so it can never be found in a message; write a word")
+        raise ValueError(_("has no letter or digit, so it can never be found in a message; write a word"))
     return value
 
 
@@ -59,16 +60,18 @@ def _count_repeats(pattern: str) -> int:
 
 def _check_pattern(value: str) -> str:
     if "\n" in value:
-        raise ValueError("must stand on one line")
+        raise ValueError(_("must stand on one line"))
     # counted repeats inside each other are written out when compiled: ((a{1000}){1000}){1000} takes all memory there is
     if _count_repeats(value) > MAX_REPEATS:
-        raise ValueError(f"repeats too much: its counts in {{}}, multiplied, may be {MAX_REPEATS} at most; use + or *")
+        raise ValueError(
+            _("repeats too much: its counts in {}, multiplied, may be %(most)s at most; use + or *", most=MAX_REPEATS)
+        )
     try:
         is_greedy = regex.compile(value, regex.IGNORECASE).search("", timeout=PATTERN_TIMEOUT_S) is not None
     except (regex.error, TimeoutError, RecursionError, OverflowError, MemoryError) as e:
-        raise ValueError(f"is not a regular expression that works: {e}") from None
+        raise ValueError(_("is not a regular expression that works: %(why)s", why=e)) from None
     if is_greedy:
-        raise ValueError("matches the empty text, so it would fire on every message; make some part of it obligatory")
+        raise ValueError(_("matches the empty text, so it would fire on every message; make some part of it obligatory"))
     return value
 
 
@@ -90,14 +93,19 @@ LongText = Annotated[
     AfterValidator(_check_characters),
 ]
 Event = Literal["new_conversation", "thanks", "goodbye"]
+Priority = Annotated[int, Field(ge=0, le=1_000_000)]
 
 
 class Body(BaseModel):
-    """What every kind of entry has. inboxes: Chatwoot inbox ids it is limited to; empty means all."""
+    """What every kind of entry has. inboxes: Chatwoot inbox ids it is limited to; empty means all.
+
+    enabled: false keeps it without answering from it.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     key: Key
+    enabled: bool = True
     inboxes: tuple[int, ...] = ()
 
 
@@ -106,6 +114,7 @@ class CannedResponse(Body):
 
     exact: whole messages; keywords: whole words or phrases inside one; patterns: regular expressions searched in it.
     All ignore case and accents (patterns ignore case only). texts may hold {{contact.name}}-like variables.
+    priority: of several that the same kind of trigger fires, the highest is said.
     """
 
     texts: dict[Language, Text] = Field(min_length=1)
@@ -114,6 +123,7 @@ class CannedResponse(Body):
     patterns: tuple[Pattern, ...] = ()
     events: tuple[Event, ...] = ()
     handoff: bool = False
+    priority: Priority = 0
 
 
 class FaqEntry(Body):
@@ -137,7 +147,7 @@ class Assistant(Body):
     """The AI persona ("Agente especializado").
 
     model: None takes the setting's; length: the reply's target; history_tokens: how much of the past it sees;
-    min_confidence: below it the answer isn't used.
+    min_confidence: below it the answer isn't used; priority: the highest is the one that speaks.
     """
 
     name: Line
@@ -150,10 +160,13 @@ class Assistant(Body):
     history_tokens: int = Field(default=1_500, ge=0, le=20_000)
     max_output_tokens: int = Field(default=600, ge=50, le=4_000)
     min_confidence: float = Field(default=0.5, ge=0, le=1)
+    priority: Priority = 0
 
 
 KINDS: dict[str, type[Body]] = {"canned": CannedResponse, "faq": FaqEntry, "article": Article, "assistant": Assistant}
 KIND_NAMES: dict[type[Body], str] = {model: kind for kind, model in KINDS.items()}
+# the kinds where an order has an effect: FAQs and articles are chosen by how well they fit
+ORDERED = ("canned", "assistant")
 CACHED_RELEASES = 4
 
 
@@ -206,11 +219,18 @@ def save_drafts(connection: Connection, bodies: Iterable[Body], author: str = ""
     if not changed:
         return 0
     entry_ids = _ensure_entries(connection, changed)
-    rows = [{"entry_id": entry_ids[n], "body": b.model_dump(mode="json"), "author": author} for n, b in changed.items()]
+    rows = [{"entry_id": entry_ids[n], "body": dump_body(b), "author": author} for n, b in changed.items()]
     statement = insert(Revision).returning(Revision.id, sort_by_parameter_order=True)
     revision_ids = connection.execute(statement, rows).scalars().all()
     _save_chunks(connection, zip(revision_ids, changed.values(), strict=True))
     return len(changed)
+
+
+def dump_body(body: Body) -> dict[str, Any]:
+    """As a revision holds it: what came later is left out where it is as ever, so that switching off and on is no change."""
+    fields = type(body).model_fields
+    later = {name for name in ("enabled", "priority") if name in fields and getattr(body, name) == fields[name].default}
+    return body.model_dump(mode="json", exclude=later)
 
 
 def remove_drafts(connection: Connection, kind_keys: Iterable[tuple[str, str]], author: str = "") -> int:
@@ -287,10 +307,29 @@ def load_content(connection: Connection, release_id: int | None) -> Content:
     return content
 
 
+_spoken: list[tuple[Content, Content]] = []
+
+
+def select_spoken(content: Content) -> Content:
+    """What answers: without what is switched off, in the order of priority. The same object for the same content, since
+    indexes are kept by identity."""
+    with _cache_lock:
+        found = next((spoken for whole, spoken in _spoken if whole is content), None)
+    if found is None:
+        kinds = {kind: [body for body in getattr(content, kind) if body.enabled] for kind in KINDS}
+        for kind in ORDERED:
+            kinds[kind].sort(key=lambda body: -body.priority)
+        found = content.model_copy(update={kind: tuple(bodies) for kind, bodies in kinds.items()})
+    with _cache_lock:
+        _spoken[:] = [(content, found), *((c, s) for c, s in _spoken if c is not content)][:CACHED_RELEASES]
+    return found
+
+
 def forget_content() -> None:
     """Empties the memory: after a restore the same release id may mean something else."""
     with _cache_lock:
         _cache.clear()
+        _spoken.clear()
 
 
 def _read_release(connection: Connection, release_id: int) -> Content:
@@ -333,7 +372,7 @@ def _save_chunks(connection: Connection, revisions: Iterable[tuple[int, Body]]) 
     rows = [
         {"revision_id": revision_id, "ordinal": ordinal, **asdict(draft)}
         for revision_id, body in revisions
-        if isinstance(body, Article)
+        if isinstance(body, Article) and body.enabled
         for ordinal, draft in enumerate(chunk_article(body))
     ]
     if rows:

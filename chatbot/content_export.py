@@ -13,10 +13,12 @@ from chatbot.content import Article, Body, CannedResponse, Content, FaqEntry
 from chatbot.errors import ContentError
 
 COLUMNS: dict[str, tuple[str, ...]] = {
-    "faq": ("key", "question_es", "question_en", "answer_es", "answer_en", "handoff", "inboxes"),
-    "canned": ("key", "text_es", "text_en", "exact", "keywords", "patterns", "events", "handoff", "inboxes"),
-    "article": ("key", "title", "language", "text", "url", "inboxes"),
-}
+    "faq": ("key", "question_es", "question_en", "answer_es", "answer_en", "handoff", "inboxes", "enabled"),
+    "canned": (
+        "key", "text_es", "text_en", "exact", "keywords", "patterns", "events", "handoff", "priority", "inboxes", "enabled",
+    ),
+    "article": ("key", "title", "language", "text", "url", "inboxes", "enabled"),
+}  # fmt: skip
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 MAX_XLSX_CELL = 32_767  # Excel's own limit
 
@@ -37,13 +39,14 @@ def make_rows(content: Content, kind: str) -> Iterator[list[str]]:
 
 
 def _read_cells(body: Body) -> dict[str, str]:
-    cells = {"key": body.key, "inboxes": " ".join(map(str, body.inboxes))}
+    cells = {"key": body.key, "inboxes": " ".join(map(str, body.inboxes)), "enabled": "yes" if body.enabled else "no"}
     if isinstance(body, FaqEntry):
         cells |= {f"question_{language}": "\n".join(listed) for language, listed in body.questions.items()}
         cells |= {f"answer_{language}": text for language, text in body.answers.items()}
     if isinstance(body, CannedResponse):
         cells |= {f"text_{language}": text for language, text in body.texts.items()}
         cells |= {name: "\n".join(getattr(body, name)) for name in ("exact", "keywords", "patterns", "events")}
+        cells["priority"] = str(body.priority)
     if isinstance(body, FaqEntry | CannedResponse):
         cells["handoff"] = "yes" if body.handoff else "no"
     if isinstance(body, Article):

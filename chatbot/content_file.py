@@ -21,6 +21,7 @@ from chatbot.content_yaml import Path, Problem, Source
 from chatbot.errors import ContentError
 from chatbot.models import Entry
 from chatbot.reply import Language
+from chatbot.saying import gettext as _
 
 FILE_VERSION = "1"
 MAX_ERRORS = 20
@@ -70,7 +71,8 @@ def read_file(text: str | bytes, source_name: str = "content file") -> ContentFi
     bodies: list[Body] = []
     is_sample = False
     if not isinstance(source.value, dict):
-        problems.append(Problem(1, f"the file must be a mapping that starts with `version: {FILE_VERSION}`"))
+        said = _("the file must be a mapping that starts with `version: %(version)s`", version=FILE_VERSION)
+        problems.append(Problem(1, said))
     else:
         problems += _check_top(source)
         is_sample = str(source.value.get("sample", "")).lower() in {"true", "yes", "sí", "si"}
@@ -84,9 +86,12 @@ def read_file(text: str | bytes, source_name: str = "content file") -> ContentFi
 
 def _as_error(problems: list[Problem], source_name: str) -> ContentError:
     ordered = sorted(dict.fromkeys(problems))
-    lines = [f"{source_name}, line {p.line}: {p.message[:MAX_ERROR_CHARS]}" for p in ordered[:MAX_ERRORS]]
+    lines = [
+        _("%(file)s, line %(line)s: %(problem)s", file=source_name, line=p.line, problem=p.message[:MAX_ERROR_CHARS])
+        for p in ordered[:MAX_ERRORS]
+    ]
     if len(ordered) > MAX_ERRORS:
-        lines.append(f"... and {len(ordered) - MAX_ERRORS} more")
+        lines.append(_("... and %(n)s more", n=len(ordered) - MAX_ERRORS))
     error = ContentError("\n".join(lines))
     error.line = ordered[0].line
     return error
@@ -96,13 +101,15 @@ def _check_top(source: Source) -> Iterator[Problem]:
     top: dict[str, Any] = source.value
     for name in top:
         if name not in TOP_FIELDS:
-            yield Problem(source.line((name,)), f"unknown field `{name}`; {_suggest(name, TOP_FIELDS)}")
+            said = _("unknown field `%(name)s`; %(advice)s", name=name, advice=_suggest(name, TOP_FIELDS))
+            yield Problem(source.line((name,)), said)
     if top.get("version") != FILE_VERSION:
-        yield Problem(source.line(("version",)), f"the file needs `version: {FILE_VERSION}` at its top; it's the only version")
+        said = _("the file needs `version: %(version)s` at its top; it's the only version", version=FILE_VERSION)
+        yield Problem(source.line(("version",)), said)
     if top.get("language", "es") not in get_args(Language):
-        yield Problem(source.line(("language",)), "language must be es or en")
+        yield Problem(source.line(("language",)), _("language must be es or en"))
     if str(top.get("sample", "false")).lower() not in {"true", "false", "yes", "no", "sí", "si"}:
-        yield Problem(source.line(("sample",)), "sample must be true or false")
+        yield Problem(source.line(("sample",)), _("sample must be true or false"))
 
 
 def _read_entries(source: Source) -> Iterator[Body | Problem]:
@@ -115,14 +122,16 @@ def _read_entries(source: Source) -> Iterator[Body | Problem]:
             yield from _read_entry(source, (section,), kind, {"key": "assistant", **listed}, default)
             continue
         if not isinstance(listed, list):
-            yield Problem(source.line((section,)), f"`{section}` must be a list: start each entry with `- key: ...`")
+            said = _("`%(section)s` must be a list: start each entry with `- key: ...`", section=section)
+            yield Problem(source.line((section,)), said)
             continue
         for index, raw in enumerate(listed):
             path: Path = (section, index)
             if isinstance(raw, dict):
                 yield from _read_entry(source, path, kind, raw, default)
             else:
-                yield Problem(source.line(path), f"an entry of `{section}` must have fields, such as `key: my-entry`")
+                said = _("an entry of `%(section)s` must have fields, such as `key: my-entry`", section=section)
+                yield Problem(source.line(path), said)
 
 
 def _read_entry(source: Source, path: Path, kind: str, raw: dict[str, Any], default: str) -> Iterator[Body | Problem]:
@@ -130,8 +139,8 @@ def _read_entry(source: Source, path: Path, kind: str, raw: dict[str, Any], defa
     allowed = [names.get(field, field) for field in model.model_fields]
     unknown = [name for name in raw if name not in allowed]
     for name in unknown:
-        problem = f"{_label(kind, raw)}: unknown field `{name}`; {_suggest(name, allowed)}"
-        yield Problem(source.line((*path, name)), problem)
+        problem = _("unknown field `%(name)s`; %(advice)s", name=name, advice=_suggest(name, allowed))
+        yield Problem(source.line((*path, name)), f"{_label(kind, raw)}: {problem}")
     shaped = {f: _shape(f, raw[names.get(f, f)], default) for f in model.model_fields if names.get(f, f) in raw}
     try:
         body = model.model_validate(shaped)
@@ -151,7 +160,7 @@ def _shape(field: str, value: Any, default: str) -> Any:
         return {language: [v] if isinstance(v, str) else v for language, v in value.items()}
     if field in {"exact", "keywords", "patterns", "events", "inboxes", "languages"} and isinstance(value, str):
         return [value]
-    if field == "handoff" and isinstance(value, str):
+    if field in {"handoff", "enabled"} and isinstance(value, str):
         return TRUE_WORDS.get(value.lower(), value)
     return value
 
@@ -162,33 +171,33 @@ def _explain(source: Source, path: Path, kind: str, raw: dict[str, Any], detail:
     where = [part for part in detail["loc"] if part != "[key]"]
     if where:
         where[0] = names.get(str(where[0]), str(where[0]))
-    shown = ".".join(str(part) if isinstance(part, str) else f"{part + 1}" for part in where) or "the entry"
+    shown = ".".join(str(part) if isinstance(part, str) else f"{part + 1}" for part in where) or _("the entry")
     return Problem(source.line((*path, *where)), f"{_label(kind, raw)}: {shown} {_say(detail)}")
 
 
 def _say(detail: ErrorDetails) -> str:
     limits = detail.get("ctx", {})
     said = {
-        "missing": "is missing; add it",
-        "string_type": "must be text, and there is none; write it, or take the field out",
-        "string_too_short": "is empty; write the text, or take it out",
-        "string_too_long": f"is too long; {limits.get('max_length')} characters are the most",
-        "too_short": "is empty; at least one is needed",
-        "tuple_type": "must be a list; put `- ` before each item",
-        "dict_type": "must be texts by language; write `es: ...` and `en: ...` under it",
-        "int_parsing": "must be a whole number",
-        "bool_parsing": "must be true or false",
-        "float_parsing": "must be a number with a dot, such as 0.5",
-        "literal_error": f"must be one of: {limits.get('expected')}",
-        "greater_than_equal": f"is too small; {limits.get('ge')} is the least",
-        "less_than_equal": f"is too large; {limits.get('le')} is the most",
+        "missing": _("is missing; add it"),
+        "string_type": _("must be text, and there is none; write it, or take the field out"),
+        "string_too_short": _("is empty; write the text, or take it out"),
+        "string_too_long": _("is too long; %(most)s characters are the most", most=limits.get("max_length")),
+        "too_short": _("is empty; at least one is needed"),
+        "tuple_type": _("must be a list; put `- ` before each item"),
+        "dict_type": _("must be texts by language; write `es: ...` and `en: ...` under it"),
+        "int_parsing": _("must be a whole number"),
+        "bool_parsing": _("must be true or false"),
+        "float_parsing": _("must be a number with a dot, such as 0.5"),
+        "literal_error": _("must be one of: %(expected)s", expected=limits.get("expected")),
+        "greater_than_equal": _("is too small; %(least)s is the least", least=limits.get("ge")),
+        "less_than_equal": _("is too large; %(most)s is the most", most=limits.get("le")),
     }
     if detail["type"] == "string_pattern_mismatch":
         is_url = "http" in str(limits.get("pattern"))
         return (
-            "must start with https:// (or http://) and have no spaces"
+            _("must start with https:// (or http://) and have no spaces")
             if is_url
-            else ("must be lower-case letters a-z, digits and hyphens only, at most 80, such as envios-canarias")
+            else _("must be lower-case letters a-z, digits and hyphens only, at most 80, such as envios-canarias")
         )
     return said.get(detail["type"], detail["msg"].removeprefix("Value error, "))
 
@@ -201,7 +210,7 @@ def _label(kind: str, raw: Mapping[str, Any]) -> str:
 def _suggest(name: str, allowed: Iterable[str]) -> str:
     names = list(allowed)
     near = difflib.get_close_matches(str(name).lower(), names, n=1, cutoff=0.5)
-    return f"did you mean `{near[0]}`?" if near else f"known are: {', '.join(names)}"
+    return _("did you mean `%(name)s`?", name=near[0]) if near else _("known are: %(names)s", names=", ".join(names))
 
 
 def _find_duplicates(source: Source) -> Iterator[Problem]:
@@ -213,7 +222,8 @@ def _find_duplicates(source: Source) -> Iterator[Problem]:
             if isinstance(key, str):
                 line = source.line((section, index, "key"))
                 if key in first:
-                    yield Problem(line, f"{kind} {key}: this key is already taken on line {first[key]}; give it another")
+                    said = _("this key is already taken on line %(line)s; give it another", line=first[key])
+                    yield Problem(line, f"{kind} {key}: {said}")
                 first.setdefault(key, line)
 
 

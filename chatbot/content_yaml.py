@@ -25,11 +25,11 @@ from ruamel.yaml.events import (
 
 from chatbot.content import UNWANTED
 from chatbot.errors import ContentError
+from chatbot.saying import gettext as _
 
 MAX_BYTES = 5 * 1024 * 1024
 MAX_DEPTH = 8
 MAX_VALUES = 200_000
-HINT = "Check the indentation, and quote texts that hold a colon with a space, a # or start with a sign"
 NOTHING = {"", "~", "null", "Null", "NULL"}
 Path = tuple[str | int, ...]
 
@@ -67,27 +67,34 @@ def read(text: str | bytes) -> Source:
                 source.value = _build(source, events, event, ())
     except MarkedYAMLError as e:
         mark = e.problem_mark or e.context_mark
-        raise ContentError(f"isn't valid YAML: {e.problem}. {HINT}", line=mark.line + 1 if mark else 1) from None
+        raise ContentError(_say_invalid(str(e.problem)), line=mark.line + 1 if mark else 1) from None
     except (YAMLError, ValueError, OverflowError) as e:
-        raise ContentError(f"isn't valid YAML: {str(e).splitlines()[0]}. {HINT}", line=1) from None
+        raise ContentError(_say_invalid(str(e).splitlines()[0]), line=1) from None
     return source
+
+
+def _say_invalid(problem: str) -> str:
+    """The reader's own words stay English: they name signs and indentation."""
+    hint = _("Check the indentation, and quote texts that hold a colon with a space, a # or start with a sign")
+    return _("isn't valid YAML: %(problem)s. %(hint)s", problem=problem, hint=hint)
 
 
 def _decode(text: str | bytes) -> str:
     size = len(text) if isinstance(text, bytes) else len(text.encode("utf-8", "surrogatepass"))
     if size > MAX_BYTES:
-        raise ContentError(f"the file is larger than {MAX_BYTES // 1024 // 1024} MB; split it and import the pieces one by one")
+        most = MAX_BYTES // 1024 // 1024
+        raise ContentError(_("the file is larger than %(most)s MB; split it and import the pieces one by one", most=most))
     if isinstance(text, bytes):
         try:
             return _decode(text.decode("utf-8"))
         except UnicodeDecodeError as e:
             raise ContentError(
-                "isn't UTF-8; save the file with the encoding UTF-8", line=text.count(b"\n", 0, e.start) + 1
+                _("isn't UTF-8; save the file with the encoding UTF-8"), line=text.count(b"\n", 0, e.start) + 1
             ) from None
     text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
     if found := UNWANTED.search(text):
         line = text.count("\n", 0, found.start()) + 1
-        raise ContentError(f"has the control character U+{ord(found[0]):04X}; take it out", line=line)
+        raise ContentError(_("has the control character %(sign)s; take it out", sign=f"U+{ord(found[0]):04X}"), line=line)
     return text
 
 
@@ -98,17 +105,18 @@ def _pull(text: str) -> Iterator[Event]:
         documents += isinstance(event, DocumentStartEvent)
         values += isinstance(event, NodeEvent)
         if documents > 1:
-            raise ContentError("a second document starts here; a file holds one, so take the `---` out", line=_at(event))
+            raise ContentError(_("a second document starts here; a file holds one, so take the `---` out"), line=_at(event))
         if values > MAX_VALUES:
-            raise ContentError(f"the file has more than {MAX_VALUES} values; split it", line=_at(event))
+            raise ContentError(_("the file has more than %(most)s values; split it", most=MAX_VALUES), line=_at(event))
         if isinstance(event, AliasEvent) or getattr(event, "anchor", None):
             raise ContentError(
-                "anchors (&name) and aliases (*name) aren't taken; quote the text or write it out", line=_at(event)
+                _("anchors (&name) and aliases (*name) aren't taken; quote the text or write it out"), line=_at(event)
             )
         if isinstance(event, ScalarEvent) and (found := UNWANTED.search(event.value)):
-            raise ContentError(f"has the control character U+{ord(found[0]):04X}; take it out", line=_at(event))
+            sign = f"U+{ord(found[0]):04X}"
+            raise ContentError(_("has the control character %(sign)s; take it out", sign=sign), line=_at(event))
         if getattr(event, "ctag", None):
-            raise ContentError("tags (!name) aren't taken; quote the text if it starts with !", line=_at(event))
+            raise ContentError(_("tags (!name) aren't taken; quote the text if it starts with !"), line=_at(event))
         yield event
 
 
@@ -120,14 +128,15 @@ def _build(source: Source, events: Iterator[Event], event: Event, path: Path) ->
     source.lines.setdefault(path, _at(event))
     if len(path) > MAX_DEPTH:
         raise ContentError(
-            f"is nested more than {MAX_DEPTH} levels deep; check the indentation and the brackets", line=_at(event)
+            _("is nested more than %(most)s levels deep; check the indentation and the brackets", most=MAX_DEPTH),
+            line=_at(event),
         )
     if isinstance(event, MappingStartEvent):
         return _build_mapping(source, events, path)
     if isinstance(event, SequenceStartEvent):
         return _build_list(source, events, path)
     if not isinstance(event, ScalarEvent):
-        raise ContentError("this isn't a text, a list or a mapping", line=_at(event))
+        raise ContentError(_("this isn't a text, a list or a mapping"), line=_at(event))
     return None if not event.style and event.value in NOTHING else str(event.value)
 
 
@@ -135,11 +144,12 @@ def _build_mapping(source: Source, events: Iterator[Event], path: Path) -> dict[
     built: dict[str, Any] = {}
     while not isinstance(name := next(events), MappingEndEvent):
         if not isinstance(name, ScalarEvent):
-            raise ContentError("a field's name must be one word, such as `key`", line=_at(name))
+            raise ContentError(_("a field's name must be one word, such as `key`"), line=_at(name))
         word = str(name.value)
         if word in built:
             first = source.lines[(*path, word)]
-            source.problems.append(Problem(_at(name), f"`{word}` stands here twice, first on line {first}; take one out"))
+            said = _("`%(word)s` stands here twice, first on line %(line)s; take one out", word=word, line=first)
+            source.problems.append(Problem(_at(name), said))
         source.lines.setdefault((*path, word), _at(name))
         built[word] = _build(source, events, next(events), (*path, word))
     return built

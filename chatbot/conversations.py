@@ -2,24 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Select, func, literal_column, select, true, union
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Engine,
+    Select,
+    any_,
+    func,
+    literal,
+    select,
+    text,
+    true,
+    tuple_,
+    union,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
 
+from chatbot.message_search import matches
 from chatbot.models import Contact, Conversation, Inbox, LlmCall, Message, Part, Turn, TurnTrace
 
-# the expression of the two search indexes (migration 0004)
-FOLDED = "to_tsvector('simple', translate(lower({0}), 'áàéèíìóòúùüñ', 'aaeeiioouuun'))"
-ACCENTS, PLAIN = "áàéèíìóòúùüñ", "aaeeiioouuun"
 STATES = {"answered", "handed_off", "ignored", "suggested", "watched"}
 RESPONDERS = {"canned", "faq", "assistant", "fallback", "media", "handoff"}
 LANGUAGES = {"es", "en"}
-MAX_LINES = 400
+PAGE_LINES = 60
+EXPORT_TIMEOUT = "120s"
 
 last_turn = (
-    select(Turn.state, Turn.responder, Turn.handoff_reason, Turn.rule, Turn.language)
+    select(Turn.state, Turn.responder, Turn.handoff_reason, Turn.rule)
     .where(Turn.conversation_id == Conversation.id)
     .order_by(Turn.id.desc())
     .limit(1)
@@ -36,47 +50,63 @@ last_message = (
 )
 
 
-def select_conversations(search: str, filters: Mapping[str, str]) -> Select[Any]:
-    """Rows with what a list shows, without order and limit. filters: state, responder, language, inbox (its id
-    as text), since and until (ISO moments, until excluded)."""
-    columns = (
-        Conversation.id, Conversation.chatwoot_id, Conversation.updated_at, Conversation.owner, Conversation.in_seq,
-        Contact.name.label("contact"), Inbox.name.label("inbox"), last_turn.c.state, last_turn.c.responder,
-        last_turn.c.handoff_reason, last_turn.c.rule, last_message.c.text,
-    )  # fmt: skip
-    statement = (
-        select(*columns)
-        .join(Inbox, Inbox.id == Conversation.inbox_id)
-        .outerjoin(Contact, Contact.id == Conversation.contact_id)
-        .outerjoin(last_turn, true())
-        .outerjoin(last_message, true())
-    )
-    if state := filters.get("state"):
-        statement = statement.where(last_turn.c.state == state)
-    if responder := filters.get("responder"):
-        statement = statement.where(last_turn.c.responder == responder)
-    if language := filters.get("language"):
-        statement = statement.where(last_turn.c.language == language)
+def select_ids(filters: Mapping[str, str]) -> Select[Any]:
+    """Ids and moments of conversations, without order and limit. filters: state, responder, language, inbox (its id as
+    text), since and until (ISO moments, until excluded)."""
+    statement = select(Conversation.id, Conversation.updated_at)
+    columns = {
+        "state": Conversation.last_state,
+        "responder": Conversation.last_responder,
+        "language": Conversation.language,
+    }
+    for name, column in columns.items():
+        if value := filters.get(name):
+            statement = statement.where(column == value)
     if since := filters.get("since"):
         statement = statement.where(Conversation.updated_at >= datetime.fromisoformat(since))
     if until := filters.get("until"):
         statement = statement.where(Conversation.updated_at < datetime.fromisoformat(until))
     if (inbox := filters.get("inbox", "")).isdecimal():
         statement = statement.where(Conversation.inbox_id == int(inbox))
-    if words := search.split():
-        statement = statement.where(matches_words(words))
     return statement
 
 
-def matches_words(words: list[str]) -> Any:
-    """Conversations in which somebody, or we, wrote all of the words in one message."""
-    folded = " ".join(words).lower().translate(str.maketrans(ACCENTS, PLAIN))
-    query = func.plainto_tsquery(literal_column("'simple'::regconfig"), folded)
-    said = literal_column(FOLDED.format("message.text")).op("@@")(query)
-    ours = literal_column(FOLDED.format("part.text")).op("@@")(query)
-    of_messages = select(Message.conversation_id).where(said).limit(5_000)
-    of_parts = select(Part.conversation_id).where(ours).limit(5_000)
-    return Conversation.id.in_(union(of_messages.subquery().select(), of_parts.subquery().select()))
+def among(statement: Select[Any], ids: list[int]) -> Select[Any]:
+    return statement.where(Conversation.id == any_(literal(ids, ARRAY(BigInteger))))
+
+
+def select_rows(ids: Select[Any]) -> Select[Any]:
+    """What a list shows of those that a statement of select_ids() chose, in no order. Only the chosen few are looked up."""
+    chosen = ids.subquery("chosen")
+    columns = (
+        Conversation.id, Conversation.chatwoot_id, Conversation.updated_at, Conversation.owner, Conversation.in_seq,
+        Contact.name.label("contact"), Inbox.name.label("inbox"), last_turn.c.state, last_turn.c.responder,
+        last_turn.c.handoff_reason, last_turn.c.rule, last_message.c.text,
+    )  # fmt: skip
+    return (
+        select(*columns)
+        .join(chosen, chosen.c.id == Conversation.id)
+        .join(Inbox, Inbox.id == Conversation.inbox_id)
+        .outerjoin(Contact, Contact.id == Conversation.contact_id)
+        .outerjoin(last_turn, true())
+        .outerjoin(last_message, true())
+    )
+
+
+def stream_conversations(engine: Engine, filters: Mapping[str, str], words: list[str]) -> Iterator[dict[str, Any]]:
+    """All rows, newest first, by a cursor on a connection of its own: the memory stays small however many there are."""
+    ids = select_ids(filters)
+    if words:
+        said = (select(model.conversation_id).where(matches(table, words)) for table, model in SAID.items())
+        ids = ids.where(Conversation.id.in_(union(*said)))
+    ordered = select_rows(ids).order_by(Conversation.updated_at.desc(), Conversation.id.desc())
+    with engine.connect() as connection:
+        connection.execute(text(f"SET LOCAL statement_timeout = '{EXPORT_TIMEOUT}'"))
+        for row in connection.execution_options(yield_per=200).execute(ordered):
+            yield dict(row._mapping)
+
+
+SAID = {"message": Message, "part": Part}
 
 
 def list_inboxes(connection: Connection) -> list[Any]:
@@ -93,29 +123,75 @@ def read_conversation(connection: Connection, conversation_id: int) -> Any | Non
     return connection.execute(statement.where(Conversation.id == conversation_id)).first()
 
 
-def list_lines(connection: Connection, conversation_id: int) -> list[dict[str, Any]]:
-    """Messages and our turns in their order; each turn with its parts, trace and cost. The newest MAX_LINES."""
-    messages = connection.execute(
-        select(Message.id, Message.author, Message.text, Message.arrived_at, Message.attachments, Message.ignore_rule)
-        .where(Message.conversation_id == conversation_id)
-        .order_by(Message.id.desc())
-        .limit(MAX_LINES)
-    ).all()
-    lines = [{"at": row.arrived_at, "kind": "message", "row": row} for row in messages]
-    lines += [{"at": turn["at"], "kind": "turn", "row": turn} for turn in _list_turns(connection, conversation_id)]
-    return sorted(lines, key=lambda line: line["at"])
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A line of a conversation, as the start of those before it. Of one moment, messages come before turns."""
+
+    at: datetime
+    is_turn: bool
+    id: int
+
+    def __str__(self) -> str:
+        return f"{self.at.isoformat()}~{self.is_turn:d}~{self.id}"
 
 
-def _list_turns(connection: Connection, conversation_id: int) -> list[dict[str, Any]]:
+def read_place(text: str) -> Place | None:
+    """What str() made of one. None: it isn't one."""
+    try:
+        at, is_turn, number = text.split("~")
+        found = Place(datetime.fromisoformat(at), is_turn == "1", int(number))
+    except ValueError:
+        return None
+    return found if found.at.tzinfo and found.id < 2**63 else None
+
+
+def list_lines(
+    connection: Connection, conversation_id: int, before: Place | None = None
+) -> tuple[list[dict[str, Any]], Place | None]:
+    """Messages and our turns in their order, each turn with its parts, trace and cost: the last PAGE_LINES before a place.
+
+    The second value is where the earlier ones start, None where there are none.
+    """
+    lines = [
+        {"at": row.arrived_at, "kind": "message", "row": row} for row in _list_messages(connection, conversation_id, before)
+    ]
+    lines += [{"at": turn["at"], "kind": "turn", "row": turn} for turn in _list_turns(connection, conversation_id, before)]
+    lines.sort(key=_find_place)
+    shown = lines[-PAGE_LINES:]
+    return shown, Place(*_find_place(shown[0])) if len(lines) > len(shown) else None
+
+
+def _find_place(line: dict[str, Any]) -> tuple[datetime, bool, int]:
+    is_turn = line["kind"] == "turn"
+    return line["at"], is_turn, line["row"]["id"] if is_turn else line["row"].id
+
+
+def _list_messages(connection: Connection, conversation_id: int, before: Place | None) -> Sequence[Any]:
+    columns = (Message.id, Message.author, Message.text, Message.arrived_at, Message.attachments, Message.ignore_rule)
+    statement = select(*columns).where(Message.conversation_id == conversation_id)
+    if before is not None:
+        at = Message.arrived_at
+        statement = statement.where(at <= before.at if before.is_turn else tuple_(at, Message.id) < (before.at, before.id))
+    return connection.execute(statement.order_by(Message.arrived_at.desc(), Message.id.desc()).limit(PAGE_LINES + 1)).all()
+
+
+def _choose_turns(conversation_id: int, before: Place | None) -> Select[Any]:
+    at = func.coalesce(Turn.finished_at, Turn.started_at)
+    statement = select(Turn.id, at.label("at")).where(Turn.conversation_id == conversation_id)
+    if before is not None:
+        statement = statement.where(tuple_(at, Turn.id) < (before.at, before.id) if before.is_turn else at < before.at)
+    return statement.order_by(at.desc(), Turn.id.desc()).limit(PAGE_LINES + 1)
+
+
+def _list_turns(connection: Connection, conversation_id: int, before: Place | None) -> list[dict[str, Any]]:
+    chosen = _choose_turns(conversation_id, before).subquery("chosen")
     cost = select(func.sum(LlmCall.cost_micros)).where(LlmCall.turn_id == Turn.id).correlate(Turn).scalar_subquery()
     columns = (
         Turn.id, Turn.state, Turn.rule, Turn.responder, Turn.handoff_reason, Turn.handoff_detail, Turn.sources, Turn.mode,
-        Turn.language, Turn.release_id, Turn.started_at, Turn.finished_at, TurnTrace.body.label("trace"), cost.label("cost"),
+        Turn.language, Turn.release_id, chosen.c.at, TurnTrace.body.label("trace"), cost.label("cost"),
     )  # fmt: skip
-    statement = (
-        select(*columns).outerjoin(TurnTrace, TurnTrace.turn_id == Turn.id).where(Turn.conversation_id == conversation_id)
-    )
-    turns = [dict(row._mapping) for row in connection.execute(statement.order_by(Turn.id.desc()).limit(MAX_LINES))]
+    statement = select(*columns).join(chosen, chosen.c.id == Turn.id).outerjoin(TurnTrace, TurnTrace.turn_id == Turn.id)
+    turns = [dict(row._mapping) for row in connection.execute(statement)]
     parts = connection.execute(
         select(Part.turn_id, Part.text, Part.is_note, Part.state, Part.error, Part.choices)
         .where(Part.turn_id.in_([turn["id"] for turn in turns]))
@@ -123,16 +199,16 @@ def _list_turns(connection: Connection, conversation_id: int) -> list[dict[str, 
     ).all()
     for turn in turns:
         turn["parts"] = [part for part in parts if part.turn_id == turn["id"]]
-        turn["at"] = turn["finished_at"] or turn["started_at"]
     return turns
 
 
-def stream_conversations(engine: Engine, statement: Select[Any]) -> Iterator[dict[str, Any]]:
-    """All rows, newest first, by a cursor on a connection of its own: the memory stays small however many there are."""
-    ordered = statement.order_by(Conversation.updated_at.desc(), Conversation.id.desc())
-    with engine.connect() as connection:
-        for row in connection.execution_options(yield_per=200).execute(ordered):
-            yield dict(row._mapping)
+def find_question(connection: Connection, conversation_id: int, at: datetime) -> str:
+    """What the customer wrote last before a moment."""
+    statement = select(Message.text).where(
+        Message.conversation_id == conversation_id, Message.author == "customer", Message.arrived_at <= at
+    )
+    found: str | None = connection.scalar(statement.order_by(Message.arrived_at.desc(), Message.id.desc()).limit(1))
+    return found or ""
 
 
 def export_contact(connection: Connection, contact_id: int) -> dict[str, Any] | None:

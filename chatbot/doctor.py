@@ -29,7 +29,7 @@ MINUTE, TEN_MINUTES, HOUR, DAY = 0, 600, 3_600, 86_400
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One line. every_s: how often it is watched, None where only a person asks.
+    """One line. every_s: how often it is watched, None where only a person asks; asks: others over the network, maybe slow ones.
 
     runs: in how many runs in a row it must be seen before it is told; tells: from which level on;
     unless: while one of these fails, this one's failing is no news.
@@ -41,6 +41,7 @@ class Check:
     runs: int = 2
     tells: Level = "fail"
     unless: tuple[str, ...] = ()
+    asks: bool = False
 
 
 CHECKS = (
@@ -55,49 +56,49 @@ CHECKS = (
     Check("connections", database.check_connections),
     Check("stored_secrets", database.check_stored_secrets),
     Check("settings", config.check_settings, MINUTE),
-    Check("redis", neighbours.check_redis, MINUTE),
+    Check("redis", neighbours.check_redis, MINUTE, asks=True),
     Check("limits", neighbours.check_limits),
     Check("worker", database.check_worker, MINUTE),
     Check("answering", database.check_answering, MINUTE),
     Check("queue", database.check_queue, MINUTE, unless=("database", "worker", "chatwoot_use")),
-    Check("ready", box.check_ready, MINUTE, unless=("database",)),
-    Check("canary", check_canary, TEN_MINUTES, unless=("database", "ready", "worker", "queue")),
-    Check("nginx", box.check_nginx),
-    Check("certificate", box.check_certificate, MINUTE, tells="warn", unless=("ready",)),
-    Check("public_name", box.check_public_name, HOUR, unless=("database", "ready")),
-    Check("chatwoot", neighbours.check_chatwoot),
+    Check("ready", box.check_ready, MINUTE, unless=("database",), asks=True),
+    Check("canary", check_canary, TEN_MINUTES, unless=("database", "ready", "worker", "queue"), asks=True),
+    Check("nginx", box.check_nginx, asks=True),
+    Check("certificate", box.check_certificate, MINUTE, tells="warn", unless=("ready",), asks=True),
+    Check("public_name", box.check_public_name, HOUR, unless=("database", "ready"), asks=True),
+    Check("chatwoot", neighbours.check_chatwoot, asks=True),
     Check("webhook_secret", neighbours.check_webhook_secret),
-    Check("agent_bot", neighbours.check_agent_bot),
-    Check("inboxes", neighbours.check_inboxes),
+    Check("agent_bot", neighbours.check_agent_bot, asks=True),
+    Check("inboxes", neighbours.check_inboxes, asks=True),
     Check("webhook_heard", database.check_webhook_heard),
     Check("chatwoot_use", database.check_chatwoot_use, MINUTE, runs=1, unless=("worker",)),
-    Check("clock", neighbours.check_clock, TEN_MINUTES),
+    Check("clock", neighbours.check_clock, TEN_MINUTES, asks=True),
     Check("content", database.check_content),
     Check("mode", config.check_mode),
-    Check("llm", neighbours.check_llm),
-    Check("llm_use", neighbours.check_llm_use, MINUTE, runs=1),
+    Check("llm", neighbours.check_llm, asks=True),
+    Check("llm_use", neighbours.check_llm_use, MINUTE, runs=1, asks=True),
     Check("spending_limit", config.check_spending_limit),
     Check("backup", box.check_backup, MINUTE, runs=1),
     Check("disk", box.check_disk, MINUTE, tells="warn"),
     Check("memory", box.check_memory, MINUTE),
     Check("facts", box.check_facts, MINUTE),
-    Check("units", box.check_units, MINUTE, runs=1, unless=("backup",)),
+    Check("units", box.check_units, MINUTE, runs=1),
     Check("firewall", box.check_firewall, MINUTE, runs=1),
     Check("fail2ban", box.check_fail2ban, MINUTE, runs=1),
     Check("logs", box.check_logs),
     Check("managed_files", box.check_managed_files),
     Check("reboot", box.check_reboot),
-    Check("release", neighbours.check_release, DAY, runs=1, tells="warn"),
-    Check("alerts", config.check_alerts),
+    Check("release", neighbours.check_release, DAY, runs=1, tells="warn", asks=True),
+    Check("alerts", config.check_alerts, HOUR),
     Check("ping", config.check_ping),
     Check("monitoring", box.check_monitoring),
 )
 
 
-def look_at(checks: Iterable[Check], at: Surroundings) -> dict[str, Finding]:
+def look_at(checks: Iterable[Check], at: Surroundings, threads: int = THREADS) -> dict[str, Finding]:
     """What each check found, some at a time: neighbours that are away cost their time-outs only once. The absent are absent."""
     checks = tuple(checks)
-    with ThreadPoolExecutor(THREADS, thread_name_prefix="check") as pool:
+    with ThreadPoolExecutor(threads, thread_name_prefix="check") as pool:
         findings = pool.map(_look, checks, itertools.repeat(at))
         return {check.id: finding for check, finding in zip(checks, findings, strict=True) if finding is not None}
 
@@ -121,23 +122,34 @@ def is_away(error: Exception) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A finding in words: what was seen, and what to type or do about it (empty where all is well)."""
+    """A finding in words: what was seen, and what to type or do about it (empty where all is well).
+
+    harm: what customers notice of it where it isn't well; is_command: mend is to be typed as it stands.
+    """
 
     id: str
     level: Level
     name: str
     seen: str
     mend: str
+    harm: str = ""
+    is_command: bool = False
 
 
 def describe(check_id: str, finding: Finding, language: Language) -> Line:
     catalogue = _read_texts()
     own = catalogue[check_id]
     said = own.get(finding.key) or catalogue["any"][finding.key]
-    mend = said.get("do", "")
-    mend = mend if isinstance(mend, str) else mend[language]
+    do = said.get("do", "")
+    mend = do if isinstance(do, str) else do[language]
     values = {"check": check_id, **finding.values}
-    return Line(check_id, finding.level, own["name"][language], said[language].format(**values), mend.format(**values))
+    seen, mend = said[language].format(**values), mend.format(**values)
+    is_command = bool(mend) and isinstance(do, str)
+    return Line(check_id, finding.level, own["name"][language], seen, mend, own["harm"][language], is_command)
+
+
+def find_name(check_id: str, language: Language) -> str:
+    return str(_read_texts()[check_id]["name"][language])
 
 
 def describe_word(word: str, language: Language, **values: object) -> str:

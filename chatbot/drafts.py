@@ -56,7 +56,7 @@ SORTS: dict[str, tuple[ColumnElement[Any], ...]] = {"key": (cast("ColumnElement[
 
 
 def select_entries(connection: Connection, kind: str, search: str, state: str) -> Select[Any]:
-    """A statement of rows as make_line() reads them, without order and limit. state: "", "live", "changed" or "bin"."""
+    """A statement of rows as make_line() reads them, without order and limit. state: "", "live", "changed", "off" or "bin"."""
     live = live_release_id(connection)
     of_live = aliased(Revision)
     in_release = (
@@ -78,6 +78,8 @@ def select_entries(connection: Connection, kind: str, search: str, state: str) -
         statement = statement.where(newest.c.body.is_not(None))
     if state in {"live", "changed"}:
         statement = statement.where(in_live if state == "live" else ~in_live)
+    if state == "off":
+        statement = statement.where(newest.c.body["enabled"].as_boolean().is_(False))
     for word in search.lower().split():
         folded = word.translate(str.maketrans(ACCENTS, PLAIN))
         text = func.translate(func.lower(func.concat(Entry.key, " ", newest.c.body)), ACCENTS, PLAIN)
@@ -105,6 +107,12 @@ def list_history(connection: Connection, kind: str, key: str, limit: int = 100) 
     columns = (Revision.id, Revision.body, Revision.author, Revision.created_at, is_live.label("is_live"))
     statement = select(*columns).join(Entry, Entry.id == Revision.entry_id).where(Entry.kind == kind, Entry.key == key)
     return list(connection.execute(statement.order_by(Revision.id.desc()).limit(limit)))
+
+
+def read_bodies(connection: Connection, kind: str, revision_ids: list[int]) -> list[dict[str, Any]]:
+    """Of these revisions, as far as they are of the kind and no removals."""
+    statement = select(Revision.body).join(Entry, Entry.id == Revision.entry_id).where(Entry.kind == kind)
+    return list(connection.scalars(statement.where(Revision.id.in_(revision_ids), Revision.body.is_not(None))))
 
 
 def read_revision_body(connection: Connection, kind: str, key: str, revision_id: int) -> dict[str, Any] | None:

@@ -5,7 +5,9 @@ ChatbotError
 ├── WebhookRejected        the sender isn't who it says: 401
 ├── ClientError            a neighbour failed; `permanent` says whether trying again helps
 │   ├── ChatwootError
-│   └── LLMError
+│   │   └── SetupError      connecting it failed; names what a person must mend
+│   ├── LLMError
+│   └── MailError
 ├── ContentError           bad content; names the line
 ├── Interrupted            this turn can't go on in this process: put the conversation back
 └── LostLease              the conversation is another worker's now
@@ -51,12 +53,25 @@ class ChatwootError(ClientError):
     service = "chatwoot"
 
 
+class SetupError(ChatwootError):
+    """`kind` is what a person must mend: address, unreachable, timeout, tls, redirect, not_chatwoot, token, rights, ..."""
+
+    def __init__(self, kind: str, message: str = "", *, status: int | None = None) -> None:
+        super().__init__(message or kind, status=status)
+        self.kind = kind
+        self.detail = message
+
+
 class LLMError(ClientError):
     service = "llm"
 
     def __init__(self, message: str, *, kind: str = "failed", permanent: bool = False, status: int | None = None) -> None:
         super().__init__(message, permanent=permanent, status=status)
         self.kind = kind
+
+
+class MailError(ClientError):
+    service = "mail"
 
 
 class ContentError(ChatbotError):

@@ -33,6 +33,7 @@ FIELDS: dict[str, dict[str, tuple[str, ...]]] = {
         "keywords": ("keywords", "keyword", "palabras clave", "palabra clave", "palabras", "words"),
         "patterns": ("patterns", "pattern", "patrones", "patron", "regex"),
         "events": ("events", "event", "eventos", "evento"),
+        "priority": ("priority", "prioridad", "orden", "order"),
     },
     "article": {
         "title": ("title", "titulo", "heading", "nombre", "name", "tema", "subject"),
@@ -45,6 +46,7 @@ COMMON: dict[str, tuple[str, ...]] = {
     "key": ("key", "clave", "id", "slug", "identifier", "identificador", "short code", "code", "codigo"),
     "handoff": ("handoff", "hand off", "pasar a persona", "derivar", "transfer", "a persona"),
     "inboxes": ("inboxes", "inbox", "bandejas", "bandeja", "canales"),
+    "enabled": ("enabled", "active", "activa", "activo", "en uso", "habilitada", "habilitado"),
 }
 for _kind, _own in FIELDS.items():
     _own.update({name: words for name, words in COMMON.items() if _kind != "article" or name != "handoff"})
@@ -250,8 +252,8 @@ def read_row(cells: Sequence[str], options: Options) -> dict[str, Any]:
             raw.setdefault(BY_LANGUAGE[bare], {}).setdefault(suffix or language, value)
         elif name in LISTS:
             raw[name] = [line.strip() for line in cell.splitlines() if line.strip()] if name == "patterns" else split_cell(cell)
-        elif name == "handoff":
-            raw[name] = _read_yes(cell)
+        elif name in {"handoff", "enabled"}:
+            raw[name] = _read_yes(cell, name)
         elif name == "inboxes":
             raw[name] = _read_numbers(cell)
         else:
@@ -271,10 +273,10 @@ def _read_language(cell: str, default: Language) -> Language:
     return LANGUAGE_WORDS[words[0]] if words else default
 
 
-def _read_yes(cell: str) -> bool:
+def _read_yes(cell: str, name: str) -> bool:
     word = fold(cell).strip()
     if word not in YES | NO:
-        raise WrongCell("yes_no", "handoff", cell[:40])
+        raise WrongCell("yes_no", name, cell[:40])
     return word in YES
 
 

@@ -108,9 +108,10 @@ def _render(is_json: bool) -> list[Processor]:
     def mask_line(_logger: WrappedLogger, _name: str, line: Any) -> str:
         return mask(str(line))
 
+    # tracebacks without local variables, which hold typed passwords and customers' words
     if is_json:
-        return [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer(ensure_ascii=False), mask_line]
-    # plain tracebacks: the pretty ones show local variables, and those hold secrets
+        tracebacks = structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False))
+        return [tracebacks, structlog.processors.JSONRenderer(ensure_ascii=False), mask_line]
     renderer = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
     return [renderer, mask_line]
 

@@ -18,6 +18,7 @@ from cryptography.fernet import InvalidToken
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from chatbot import results
 from chatbot.checks import RANK, Finding, Level, Surroundings, read_box_facts
 from chatbot.checks.box import read_disks
 from chatbot.clients.alerts import send_alert, send_ping
@@ -87,7 +88,9 @@ def watch(engine: Engine, config: Config) -> Report:
     memory = read_memory(config)
     at = gather(engine, config, memory)
     now = at.now.timestamp()
-    findings = look_at(list_due(memory, now), at)
+    due = list_due(memory, now)
+    findings = look_at(due, at)
+    _keep(engine, due, findings)
     news = compare(memory, findings, now)
     is_told = not news or tell(at, news)
     if is_told:
@@ -101,6 +104,15 @@ def watch(engine: Engine, config: Config) -> Report:
     if is_well and at.settings.ping_url.get_secret_value() and not send_ping(at.settings.ping_url.get_secret_value()):
         log.warning("ping_failed", note="the outside monitor didn't take the sign of life")
     return Report(findings, tuple(news), is_told, is_well)
+
+
+def _keep(engine: Engine, looked: Iterable[Check], findings: Mapping[str, Finding]) -> None:
+    """For the panel. Without a database there is none."""
+    try:
+        with engine.begin() as connection:
+            results.keep(connection, [check.id for check in looked], findings)
+    except SQLAlchemyError as e:
+        log.warning("results_not_kept", error=type(e).__name__)
 
 
 def gather(engine: Engine, config: Config, memory: Memory) -> Surroundings:

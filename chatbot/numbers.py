@@ -1,11 +1,14 @@
-"""The figures of Analytics and Inicio: rolled up by the hour, then summed over any period in the business's days."""
+"""The figures of Analytics and Inicio: rolled up by the hour, then summed over any period in the business's days.
+
+Days that are over are summed once more, every night, so that a page over a year reads a tenth of the rows.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -48,6 +51,17 @@ SELECT hour, inbox_id, responder, language, outcome, count(*), count(*) FILTER (
   coalesce(sum(tokens), 0), coalesce(sum(micros), 0), coalesce(sum(unpriced), 0), ARRAY[{HISTOGRAM}]
 FROM f GROUP BY hour, inbox_id, responder, language, outcome
 """)
+SUMMED = ("turns", "conversations", "tokens", "micros", "unpriced")
+BY_DAY = "(hour AT TIME ZONE :zone)::date"
+CLOCK = "extract(hour FROM hour AT TIME ZONE :zone)"
+ROLL_UP_DAYS = text(f"""
+INSERT INTO daily (day, inbox_id, responder, language, outcome, zone, {", ".join(SUMMED)}, latency, hours)
+SELECT {BY_DAY}, inbox_id, responder, language, outcome, :zone, {", ".join(f"sum({name})" for name in SUMMED)},
+  ARRAY[{", ".join(f"coalesce(sum(latency[{n + 1}]), 0)::int" for n in range(len(BOUNDS_S) + 1))}],
+  ARRAY[{", ".join(f"coalesce(sum(turns) FILTER (WHERE {CLOCK} = {n}), 0)::int" for n in range(24))}]
+FROM hourly WHERE hour >= :start AND hour < :end GROUP BY 1, 2, 3, 4, 5
+""")
+NEWEST_DAY = text("SELECT day, zone FROM daily ORDER BY day DESC LIMIT 1")
 FIRST = text("SELECT date_trunc('hour', min(finished_at), 'UTC') FROM turn")
 NEWEST = text("SELECT hour, rolled_at FROM hourly ORDER BY hour DESC LIMIT 1")
 
@@ -66,6 +80,17 @@ def roll_up(connection: Connection, until: datetime) -> None:
         values = {"start": start, "until": end, "unknowing": list(UNKNOWING), "bounds": list(BOUNDS_S)}
         connection.execute(ROLL_UP, values)
         start = end
+
+
+def roll_up_days(connection: Connection, until: datetime, zone: ZoneInfo) -> None:
+    """Sums the days that were over some hours before `until`. Those of another time zone are summed anew."""
+    newest = connection.execute(NEWEST_DAY).first()
+    if newest and newest.zone != zone.key:
+        connection.execute(text("DELETE FROM daily"))
+        newest = None
+    end = datetime.combine((until - 2 * AGAIN).astimezone(zone).date(), time(), zone)
+    start = datetime.combine(newest.day + timedelta(days=1), time(), zone) if newest else datetime.min.replace(tzinfo=UTC)
+    connection.execute(ROLL_UP_DAYS, {"start": start, "end": end, "zone": zone.key})
 
 
 def is_stale(connection: Connection, now: datetime) -> bool:
@@ -120,29 +145,71 @@ class Figures:
 
 
 NOTHING = Figures(Counter())
-# what figures may be grouped by
-GROUPS = {
-    "total": "''",
-    "day": "(hour AT TIME ZONE :zone)::date::text",
-    "hour": "to_char(hour AT TIME ZONE :zone, 'HH24')",
-    "inbox": "inbox_id::text",
-    "responder": "responder",
-    "language": "language",
-}
+# what figures may be grouped by in one statement
+GROUPS = {"total": "''", "day": "day::text"}
+KINDS = ("inbox", "responder", "language")  # and by each of these together, to be added up here
+# days from where they are summed, and the hours since then
+SUMS = ", ".join(f"sum({name})::bigint AS {name}" for name in SUMMED)
+COLUMNS = f"inbox_id, responder, language, outcome, {', '.join(SUMMED)}, latency"
+OF_DAYS = "FROM daily WHERE day >= :first AND day <= :last AND zone = :zone"
+OF_REST = "FROM hourly WHERE hour >= :rest AND hour < :end"
+SOURCE = f"(SELECT day, {COLUMNS} {OF_DAYS} UNION ALL SELECT {BY_DAY}, {COLUMNS} {OF_REST}) s"
+LATENCY = ", ".join(f"coalesce(sum(latency[{n + 1}]), 0)::bigint AS latency_{n}" for n in range(len(BOUNDS_S) + 1))
+CUBE = text(f"""
+SELECT inbox_id::text AS inbox, responder, language, outcome, {SUMS}, {LATENCY} FROM {SOURCE}
+GROUP BY inbox_id, responder, language, outcome ORDER BY 1, 2, 3
+""")
+HOURS = text(f"""
+SELECT outcome, {", ".join(f"sum(hours[{n + 1}])::bigint" for n in range(24))} {OF_DAYS} GROUP BY outcome
+UNION ALL SELECT outcome, {", ".join(f"sum(turns) FILTER (WHERE {CLOCK} = {n})" for n in range(24))} {OF_REST} GROUP BY outcome
+""")
+
+
+def _bounds(connection: Connection, period: Period) -> dict[str, Any]:
+    newest = connection.execute(NEWEST_DAY).first()
+    rest = period.start
+    if newest and newest.zone == period.zone.key:
+        rest = max(rest, datetime.combine(newest.day + timedelta(days=1), time(), period.zone))
+    return {"first": period.first, "last": period.last, "zone": period.zone.key, "rest": rest, "end": period.end}
 
 
 def sum_by(connection: Connection, period: Period, group: str) -> dict[str, Figures]:
     """Figures of a period by one of GROUPS."""
-    statement = text(f"""
-        SELECT {GROUPS[group]} AS name, outcome, sum(turns)::bigint AS turns, sum(conversations)::bigint AS conversations,
-          sum(tokens)::bigint AS tokens, sum(micros)::bigint AS micros, sum(unpriced)::bigint AS unpriced
-        FROM hourly WHERE hour >= :start AND hour < :end GROUP BY 1, 2 ORDER BY 1
-    """)
-    values = {"zone": period.zone.key, "start": period.start, "end": period.end}
-    rows: dict[str, list[Row[Any]]] = {}
-    for row in connection.execute(statement, values):
-        rows.setdefault(row.name, []).append(row)
-    return {name: _add_up(found) for name, found in rows.items()}
+    statement = text(f"SELECT {GROUPS[group]} AS name, outcome, {SUMS} FROM {SOURCE} GROUP BY 1, 2 ORDER BY 1")
+    return _add_up_by("name", connection.execute(statement, _bounds(connection, period)).all())
+
+
+def _add_up_by(column: str, rows: Sequence[Row[Any]]) -> dict[str, Figures]:
+    found: dict[str, list[Row[Any]]] = {}
+    for row in rows:
+        found.setdefault(row._mapping[column], []).append(row)
+    return {name: _add_up(of_name) for name, of_name in sorted(found.items())}
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All that Analytics shows of a period. by: "day", "hour" (turns only) and KINDS; histogram: of the first messages' times,
+    one number for each of BOUNDS_S and one beyond."""
+
+    total: Figures
+    by: dict[str, dict[str, Figures]]
+    histogram: list[int]
+
+
+def read_report(connection: Connection, period: Period) -> Report:
+    bounds = _bounds(connection, period)
+    cube = connection.execute(CUBE, bounds).all()
+    by = {kind: _add_up_by(kind, cube) for kind in KINDS}
+    by["day"] = sum_by(connection, period, "day")
+    hours: dict[str, Counter[str]] = {}
+    for outcome, *turns in connection.execute(HOURS, bounds):
+        for hour, count in enumerate(turns):
+            if count:
+                hours.setdefault(f"{hour:02}", Counter())[outcome] += count
+    by["hour"] = {hour: Figures(counts) for hour, counts in sorted(hours.items())}
+    answers = [row._mapping for row in cube if row.outcome != "ignored"]
+    histogram = [sum(row[f"latency_{n}"] for row in answers) for n in range(len(BOUNDS_S) + 1)]
+    return Report(_add_up(cube), by, histogram)
 
 
 def _add_up(rows: Sequence[Row[Any]]) -> Figures:
@@ -161,9 +228,8 @@ def sum_total(connection: Connection, period: Period) -> Figures:
 
 def read_latency(connection: Connection, period: Period) -> list[int]:
     """The period's histogram: one number for each of BOUNDS_S, and one beyond."""
-    sums = ", ".join(f"coalesce(sum(latency[{n + 1}]), 0)::bigint" for n in range(len(BOUNDS_S) + 1))
-    statement = text(f"SELECT {sums} FROM hourly WHERE hour >= :start AND hour < :end AND outcome <> 'ignored'")
-    return list(connection.execute(statement, {"start": period.start, "end": period.end}).one())
+    statement = text(f"SELECT {LATENCY} FROM {SOURCE} WHERE outcome <> 'ignored'")
+    return list(connection.execute(statement, _bounds(connection, period)).one())
 
 
 def find_quantile(histogram: Sequence[int], share: float) -> float | None:
@@ -204,8 +270,9 @@ ORDER BY turn.finished_at DESC LIMIT {sample}
 
 def list_asked(connection: Connection, period: Period, only_unanswered: bool = False, limit: int = 10) -> list[AskedOften]:
     """What was asked most among the period's newest SAMPLE messages, alike but for case, accents and signs."""
-    only = "AND turn.handoff_reason = ANY(:unknowing)" if only_unanswered else ""
-    values = {"start": period.start, "end": period.end, **({"unknowing": list(UNKNOWING)} if only else {})}
+    # literally, so that a prepared statement finds the index of these alone
+    only = f"AND turn.handoff_reason IN {UNKNOWING}" if only_unanswered else ""
+    values = {"start": period.start, "end": period.end}
     counts: Counter[str] = Counter()
     shown: dict[str, str] = {}
     for said in connection.execute(text(ASKED.format(only=only, sample=SAMPLE)), values).scalars():

@@ -17,6 +17,7 @@ from chatbot.models.people import Account, LoginFailure, LoginSession
 
 OWNER_LINK_S = 15 * 60
 INVITATION_S = 7 * 86_400
+SEEN_EVERY = timedelta(minutes=1)
 LOCK_AFTER, LOCK_ADDRESS_AFTER, LOCK_FOR = 10, 30, timedelta(minutes=15)
 
 
@@ -43,6 +44,12 @@ def make_link_token(connection: Connection, config: Config, email: str) -> str:
     return str(_make_signer(config).dumps([row.id, _fingerprint(row)]))
 
 
+def make_reset_token(connection: Connection, config: Config, email: str) -> str | None:
+    """As make_link_token(), but None where nobody with this address may log in with a password."""
+    wanted = select(Account.id).where(Account.email == email, Account.active, Account.password.is_not(None))
+    return make_link_token(connection, config, email) if connection.execute(wanted).first() else None
+
+
 def open_link(connection: Connection, config: Config, token: str) -> Any | None:
     """The account's row, or None where the link is wrong, old or used."""
     try:
@@ -57,10 +64,30 @@ def open_link(connection: Connection, config: Config, token: str) -> Any | None:
     return None if is_short and is_old else row
 
 
-def set_password(connection: Connection, actor: Actor, account_id: int, name: str, password_hash: str) -> None:
-    values = {"name": name, "password": password_hash, "fs_uniquifier": uuid.uuid4().hex}
+def set_password(connection: Connection, actor: Actor, account_id: int, password_hash: str, **values: Any) -> None:
+    """Ends every login of this account: where somebody else was in, they are out. values: its name, perhaps."""
+    values |= {"password": password_hash, "fs_uniquifier": uuid.uuid4().hex}
     connection.execute(update(Account).where(Account.id == account_id).values(values))
+    end_sessions(connection, account_id)
     record(connection, actor, "account.password", actor.who)
+
+
+def take_code(connection: Connection, account_id: int, counter: int) -> bool:
+    """Notes a second factor's code as used. False: it was, or a newer one."""
+    newer = Account.totp_last_counter.is_(None) | (Account.totp_last_counter < counter)
+    statement = update(Account).where(Account.id == account_id, newer).values(totp_last_counter=counter)
+    return bool(connection.execute(statement).rowcount)
+
+
+def set_second_factor(connection: Connection, actor: Actor, email: str, secret: str | None, counter: int | None = None) -> bool:
+    """secret: encrypted, or None to go without, recovery codes included. False: there is no such account."""
+    method = None if secret is None else "authenticator"
+    values: dict[str, Any] = {"tf_totp_secret": secret, "tf_primary_method": method, "totp_last_counter": counter}
+    if secret is None:
+        values["mf_recovery_codes"] = None
+    found = connection.execute(update(Account).where(Account.email == email).values(values)).rowcount
+    record(connection, actor, f"account.second_factor_{'off' if secret is None else 'on'}", email)
+    return bool(found)
 
 
 def note_failure(connection: Connection, email: str, address: str) -> None:
@@ -73,7 +100,8 @@ def is_locked(connection: Connection, email: str, address: str) -> bool:
     of_subject = select(func.count()).where(LoginFailure.subject == _hash_email(email), recent).scalar_subquery()
     of_address = select(func.count()).where(LoginFailure.address == address, recent).scalar_subquery()
     tries, from_address = connection.execute(select(of_subject, of_address)).one()
-    return bool(tries >= LOCK_AFTER or from_address >= LOCK_ADDRESS_AFTER)
+    is_named = bool(email.strip())  # a passkey's login names nobody
+    return bool((is_named and tries >= LOCK_AFTER) or from_address >= LOCK_ADDRESS_AFTER)
 
 
 def forget_failures(connection: Connection, email: str) -> None:
@@ -89,6 +117,8 @@ def change_account(connection: Connection, actor: Actor, account_id: int, **valu
     ):
         return False
     connection.execute(update(Account).where(Account.id == account_id).values(values))
+    if not values.get("active", True):
+        end_sessions(connection, account_id)
     record(connection, actor, "account.change", row.email, {name: row._mapping[name] for name in values}, values)
     return True
 
@@ -107,19 +137,31 @@ def list_accounts(connection: Connection) -> list[Row[Any]]:
     return list(connection.execute(select(*Account.__table__.c).order_by(Account.email)))
 
 
+def find_account(connection: Connection, account_id: int) -> Row[Any] | None:
+    return connection.execute(select(*Account.__table__.c).where(Account.id == account_id)).first()
+
+
 def start_session(connection: Connection, account_id: int, key: str, address: str, browser: str) -> None:
     values = {"account_id": account_id, "key_hash": _hash(key), "address": address, "browser": browser[:200]}
     connection.execute(insert(LoginSession).values(values))
 
 
-def has_session(connection: Connection, account_id: int, key: str) -> bool:
+def find_session(connection: Connection, account_id: int, key: str) -> Row[Any] | None:
+    """id, and is_stale: whether mark_seen() is due. None: it was ended."""
+    is_stale = (LoginSession.seen_at < func.now() - SEEN_EVERY).label("is_stale")
     wanted = (LoginSession.account_id == account_id, LoginSession.key_hash == _hash(key))
-    return connection.execute(select(LoginSession.id).where(*wanted)).first() is not None
+    return connection.execute(select(LoginSession.id, is_stale).where(*wanted)).first()
+
+
+def mark_seen(connection: Connection, session_id: int, address: str) -> None:
+    values = {"seen_at": func.now(), "address": address}
+    connection.execute(update(LoginSession).where(LoginSession.id == session_id).values(values))
 
 
 def list_sessions(connection: Connection, account_id: int) -> list[Row[Any]]:
     mine = LoginSession.account_id == account_id
-    return list(connection.execute(select(*LoginSession.__table__.c).where(mine).order_by(LoginSession.id.desc())))
+    newest = LoginSession.seen_at.desc()
+    return list(connection.execute(select(*LoginSession.__table__.c).where(mine).order_by(newest, LoginSession.id.desc())))
 
 
 def end_sessions(connection: Connection, account_id: int, session_id: int | None = None) -> None:
@@ -132,7 +174,7 @@ def end_sessions(connection: Connection, account_id: int, session_id: int | None
 def _lock_account(connection: Connection, account_id: int) -> Row[Any] | None:
     # every owner's row: two owners who demote each other at once must wait for one another
     connection.execute(select(Account.id).where(Account.role == "owner").order_by(Account.id).with_for_update())
-    return connection.execute(select(*Account.__table__.c).where(Account.id == account_id)).first()
+    return find_account(connection, account_id)
 
 
 def _is_last_owner(connection: Connection, row: Row[Any]) -> bool:

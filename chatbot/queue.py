@@ -181,6 +181,24 @@ def sweep(connection: Connection) -> int:
     return freed + run(connection, RING_OWED).rowcount
 
 
+# A put-back waits for its backoff; nothing else is changed, so whatever the turn has to wait for, such as the time of quiet
+# before an unknown part may be looked up, it waits for at its next claim.
+TRY_NOW = sql("""
+UPDATE conversation c SET answer_due_at = CASE WHEN answer_due_at > now() THEN now() ELSE answer_due_at END,
+  wake_at = CASE WHEN wake_at > now() AND (in_seq <= answered_seq OR EXISTS (
+    SELECT FROM turn WHERE conversation_id = c.id AND finished_at IS NULL AND wake IS NOT NULL)) THEN now() ELSE wake_at END
+WHERE id = :conversation AND (lease_until IS NULL OR lease_until < now()) AND (tries > 0 OR crashes > 0) RETURNING id
+""")
+
+
+def try_now(connection: Connection, conversation_id: int) -> bool:
+    """What was put back, or broke, is due at once. False where it is being answered right now, or nothing of it failed."""
+    if run(connection, TRY_NOW, {"conversation": conversation_id}).fetchone() is None:
+        return False
+    run(connection, sql("NOTIFY mostrador"))
+    return True
+
+
 OVERDUE_SUSPECT = sql(f"""
 SELECT EXISTS (SELECT FROM conversation WHERE crashes >= {SUSPECT_CRASHES} AND (lease_until IS NULL OR lease_until < now())
   AND least(answer_due_at, wake_at) < now() - make_interval(secs => :after_s))

@@ -127,13 +127,18 @@ def throw_away(connection: Connection, turn: OpenTurn, settings: Settings) -> No
 
 
 FINISH = sql("""
-UPDATE turn SET finished_at = now(), rule = coalesce(:rule, rule), state = CASE
-  WHEN coalesce(:rule, rule) IS NOT NULL THEN 'ignored'
-  WHEN CAST(:mode AS text) = 'suggest' THEN 'suggested'
-  WHEN CAST(:mode AS text) = 'watch' THEN 'watched'
-  WHEN handoff_reason IS NOT NULL THEN 'handed_off'
-  ELSE 'answered' END
-WHERE id = :turn RETURNING state, rule
+WITH t AS (
+  UPDATE turn SET finished_at = now(), rule = coalesce(:rule, rule), state = CASE
+    WHEN coalesce(:rule, rule) IS NOT NULL THEN 'ignored'
+    WHEN CAST(:mode AS text) = 'suggest' THEN 'suggested'
+    WHEN CAST(:mode AS text) = 'watch' THEN 'watched'
+    WHEN handoff_reason IS NOT NULL THEN 'handed_off'
+    ELSE 'answered' END
+  WHERE id = :turn RETURNING conversation_id, state, rule, responder
+), c AS (
+  UPDATE conversation SET last_state = t.state, last_responder = t.responder FROM t WHERE conversation.id = t.conversation_id
+)
+SELECT state, rule FROM t
 """)
 OWN_MESSAGES = sql("""
 UPDATE message SET turn_id = :turn

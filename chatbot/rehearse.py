@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 
-from chatbot.content import Content
+from chatbot.content import Content, select_spoken
 from chatbot.knowledge.search import DRAFT
 from chatbot.language import decide_language
 from chatbot.length import FittedPart, fit
@@ -33,6 +33,7 @@ def rehearse(
 
     contact_language: what Chatwoot knows of the contact; moment: aware, now where it is None.
     """
+    content = select_spoken(content)
     if content.release_id is None and content.article:  # only a draft has entries and no release
         content = content.model_copy(update={"release_id": DRAFT})
     persona = content.persona

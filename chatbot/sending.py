@@ -11,6 +11,7 @@ from typing import Any
 import structlog
 
 from chatbot.chatwoot_look import Look, is_taken, look_at
+from chatbot.clients.chatwoot import Chatwoot
 from chatbot.crash_points import crash_point, is_protected
 from chatbot.db import Row, run, sql, statements
 from chatbot.errors import ChatwootError, Interrupted, LostLease
@@ -207,9 +208,13 @@ def prove(delivery: Delivery, act: Row) -> bool:
 
 def _look_up(delivery: Delivery, act: Row) -> bool | None:
     """True: Chatwoot has it. False: it surely hasn't. None: can't be known now. A failed look-up proves nothing."""
-    chatwoot, conversation, mark = delivery.chatwoot, delivery.turn.conversation, act["mark"]
+    return find_mark(delivery.chatwoot, delivery.turn.conversation, act["mark"], act["last_id_before"])
+
+
+def find_mark(chatwoot: Chatwoot, conversation: int, mark: str, last_id: int) -> bool | None:
+    """As _look_up. conversation: Chatwoot's id; last_id: of the newest message known before the post."""
     try:
-        messages = chatwoot.get_messages_after(conversation, act["last_id_before"])
+        messages = chatwoot.get_messages_after(conversation, last_id)
     except ChatwootError as e:
         if e.status == 404:
             raise
@@ -223,7 +228,7 @@ def _look_up(delivery: Delivery, act: Row) -> bool | None:
         return None
     if look.newest_mark == mark:
         return True
-    return False if 0 < look.newest_id <= act["last_id_before"] else None
+    return False if 0 < look.newest_id <= last_id else None
 
 
 SET_PART = sql("""

@@ -188,8 +188,12 @@ def read_environment() -> dict[str, Any]:
 
 def make_cipher(config: Config) -> MultiFernet:
     """Encrypts with SECRET_KEY's key, decrypts with the fallbacks' too."""
-    secrets = (config.secret_key, *config.secret_key_fallbacks)
-    return MultiFernet([Fernet(_derive_key(s.get_secret_value())) for s in secrets])
+    return MultiFernet([Fernet(key) for key in derive_keys(config)])
+
+
+def derive_keys(config: Config) -> list[bytes]:
+    """Fernet's keys, SECRET_KEY's first."""
+    return [_derive_key(s.get_secret_value()) for s in (config.secret_key, *config.secret_key_fallbacks)]
 
 
 def _derive_key(secret: str) -> bytes:

@@ -24,7 +24,7 @@ SELECT m.id, left(m.text, {QUESTION_CHARS}) AS question, m.conversation_id, m.ar
     AND a.text <> '' AND a.arrived_at >= m.arrived_at AND a.arrived_at < m.arrived_at + interval '1 day'
     ORDER BY length(a.text) DESC, a.id LIMIT 1) AS answer
 FROM turn t JOIN message m ON m.turn_id = t.id
-WHERE t.finished_at > now() - make_interval(days => {KEPT_DAYS}) AND t.handoff_reason = ANY(:reasons) AND m.text <> ''
+WHERE t.finished_at > now() - make_interval(days => {KEPT_DAYS}) AND t.handoff_reason IN {UNTAUGHT} AND m.text <> ''
 ORDER BY t.finished_at DESC LIMIT {SAMPLE}
 """)
 
@@ -53,7 +53,7 @@ def list_untaught(connection: Connection, limit: int = 50) -> list[Untaught]:
     """The most frequent first, without those dismissed."""
     dismissed = set(connection.scalars(select(DismissedQuestion.question_key)))
     groups: dict[str, Untaught] = {}
-    for row in connection.execute(FOUND, {"reasons": list(UNTAUGHT)}):
+    for row in connection.execute(FOUND):
         key = find_key(row.question, row.language)
         if not key or key in dismissed:
             continue

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from chatbot import queue
 from chatbot.chatwoot_rules import CANARY_IDS
-from chatbot.content import load_content
+from chatbot.content import load_content, select_spoken
 from chatbot.crash_points import is_protected
 from chatbot.db import Row, fetch_value, run, sql, together
 from chatbot.errors import LostLease
@@ -253,7 +253,7 @@ def assemble(connection: Connection, turn: OpenTurn) -> Assembled:
     messages = tuple(_read_message(row) for row in asked[0])
     facts = Facts(**(asked[1].fetchone() or {}))
     history = tuple(HistoryLine(row["who"], row["text"]) for row in asked[2])
-    content = load_content(connection, turn.release_id)
+    content = select_spoken(load_content(connection, turn.release_id))
     row, persona = turn.row, content.persona
     allowed = persona.languages if persona else ("es", "en")
     written = "\n".join(m.text for m in messages)

@@ -19,7 +19,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import InterfaceError, InternalError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from chatbot import queue, systemd_notify
+from chatbot import faults, queue, systemd_notify
 from chatbot.answer import answer
 from chatbot.config import Config
 from chatbot.crash_points import crash_point, is_protected
@@ -108,7 +108,9 @@ class Worker:
                 loop()
                 self._stopping.wait(every())
             except Exception as e:  # a loop that ends would be missed only when it is needed
-                log.exception("loop_failed", loop=name, error=str(e)[:300])
+                number = secrets.token_hex(8)
+                log.exception("loop_failed", loop=name, error=str(e)[:300], fault=number)
+                faults.keep(self._engine, number, name, e)
                 self._stopping.wait(LOOP_PAUSE_S)
 
     def _live(self) -> psycopg.Connection[Any]:
@@ -209,9 +211,11 @@ class Worker:
             log.warning("put_back", conversation=lease.conversation_id, reason=type(e).__name__)
             self._until_written(lambda c: queue.put_back(c, lease, self._backoff_s(settings, lease)))
         except Exception as e:
-            log.exception("turn_broke", conversation=lease.conversation_id, error=str(e)[:300])
+            number = secrets.token_hex(8)
+            log.exception("turn_broke", conversation=lease.conversation_id, error=str(e)[:300], fault=number)
             delay_s = min(settings.backoff_s * 2 ** min(lease.crashes, 10), settings.backoff_max_s)
             self._until_written(lambda c: queue.release_broken(c, lease, delay_s))
+            faults.keep(self._engine, number, "turn", e, lease.conversation_id)
 
     def _backoff_s(self, settings: Any, lease: Lease) -> float:
         return float(min(settings.backoff_s * 2 ** min(lease.tries, 10), settings.backoff_max_s))

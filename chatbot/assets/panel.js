@@ -35,3 +35,76 @@ document.addEventListener("input", (event) => {
 });
 document.addEventListener("submit", (event) => { if (event.target === unsaved) unsaved = null; });
 addEventListener("beforeunload", (event) => { if (unsaved?.isConnected) event.preventDefault(); });
+// the command palette (Ctrl or ⌘ K) and the list of keys (?). Without JavaScript a link leads to the same as a page
+const palette = document.getElementById("palette");
+const keys = document.getElementById("keys");
+const isTyping = (event) => event.target.closest("input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]");
+const hasSingleKeys = () => localStorage.getItem("single-keys") !== "off";
+if (palette) {
+  const field = palette.querySelector("input");
+  const list = palette.querySelector("[role=listbox]");
+  const options = () => [...list.querySelectorAll("[role=option]")];
+  const choose = (option) => {
+    list.querySelector("[aria-selected=true]")?.setAttribute("aria-selected", "false");
+    option?.setAttribute("aria-selected", "true");
+    option?.scrollIntoView({ block: "nearest" });
+    if (option) field.setAttribute("aria-activedescendant", option.id); else field.removeAttribute("aria-activedescendant");
+  };
+  const open = () => {
+    palette.showModal();
+    field.select();
+    field.dispatchEvent(new Event("opened"));
+  };
+  document.addEventListener("htmx:after:swap", () => { if (palette.open) choose(options()[0]); });
+  field.addEventListener("keydown", (event) => {
+    const all = options();
+    const at = all.findIndex((option) => option.getAttribute("aria-selected") === "true");
+    const to = { ArrowDown: (at + 1) % all.length, ArrowUp: (at - 1 + all.length) % all.length }[event.key];
+    if (event.isComposing || !all.length) return;
+    if (to !== undefined) choose(all[to]);
+    else if (event.key === "Enter" && at >= 0) all[at].click();
+    else return;
+    event.preventDefault();
+  });
+  document.addEventListener("keydown", (event) => {
+    const isPalettes = event.key.toLowerCase() === "k" && (event.ctrlKey || event.metaKey) && !event.shiftKey && !event.altKey;
+    if (isPalettes && palette.open) palette.close();
+    else if (isTyping(event) || document.querySelector("dialog[open]")) return;
+    else if (isPalettes) open();
+    else if (event.ctrlKey || event.metaKey || event.altKey || !hasSingleKeys()) return;
+    else if (event.key === "?") keys.showModal();
+    else if (event.key === "/") document.querySelector("main input[type=search]")?.focus();
+    else return;
+    event.preventDefault();
+  });
+  document.addEventListener("click", (event) => {
+    if (event.target.closest("[data-palette]") && !event.ctrlKey && !event.metaKey) { event.preventDefault(); open(); }
+    if (event.target.closest("[data-close-dialog]") || event.target.matches("dialog")) event.target.closest("dialog").close();
+  });
+  const single = keys.querySelector("[data-single-keys]");
+  single.checked = hasSingleKeys();
+  single.addEventListener("change", () => localStorage.setItem("single-keys", single.checked ? "on" : "off"));
+  if (/Mac|iP/.test(navigator.platform)) document.querySelectorAll("[data-mod]").forEach((key) => { key.textContent = "⌘"; });
+}
+// the tab inside Chatwoot: the key stands behind the address's #, the conversation comes from Chatwoot's own window only
+const tab = document.getElementById("chatwoot-tab");
+if (tab?.dataset.origin) {
+  let fields = null;
+  const show = async (url, body) => {
+    const answer = await fetch(url, { method: "POST", credentials: "omit", body: new URLSearchParams(body) }).catch(() => null);
+    if (answer) tab.innerHTML = await answer.text();
+  };
+  addEventListener("message", (event) => {
+    if (event.origin !== tab.dataset.origin || event.source !== parent || typeof event.data !== "string") return;
+    const { conversation, currentAgent } = (event.data.startsWith("{") && JSON.parse(event.data).data) || {};
+    if (!conversation?.id) return;
+    fields = { key: location.hash.slice(1), conversation: conversation.id, account: conversation.account_id ?? "", agent: currentAgent?.name ?? "" };
+    show(tab.dataset.open, fields);
+  });
+  tab.addEventListener("submit", (event) => {
+    event.preventDefault();
+    show(tab.dataset.act, new FormData(event.target, event.submitter));
+  });
+  setInterval(() => { if (fields && !document.hidden && !tab.querySelector("details[open], :focus")) show(tab.dataset.open, fields); }, 60000);
+  parent.postMessage("chatwoot-dashboard-app:fetch-info", tab.dataset.origin);
+}

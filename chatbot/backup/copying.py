@@ -16,7 +16,7 @@ import structlog
 
 from chatbot.backup.places import RESTIC_FILE, BackupError, Places, read_environment_file, read_key_file
 from chatbot.backup.postgres import SYSTEM_PATH
-from chatbot.backup.shelf import KEPT_DAYS, KEPT_WEEKS, Bundle
+from chatbot.backup.shelf import KEPT_DAYS, KEPT_NEWEST, KEPT_WEEKS, Bundle
 
 log = structlog.get_logger(__name__)
 COPY_TIMEOUT_S = 2 * 3_600
@@ -40,14 +40,17 @@ def copy_away(name: str, places: Places, installation: str, timeout_s: float = C
     if not repository:
         return None
     bundle = Bundle(places.backup_folder / name)
+    if not bundle.is_intact:
+        raise CopyError(f"the copy off the box failed: {name} isn't what was proved; type: sudo mostrador backup make")
     tag = f"{TAG}-{installation}"
     _ensure_repository(environment)
     _restic(environment, timeout_s, "backup", "--quiet", "--tag", tag, str(bundle.path))
     shown = CREDENTIALS.sub("://", repository)
     bundle.note_proof({**(bundle.proof or {}), "copied_at": datetime.now(UTC).isoformat(), "copied_to": shown})
-    kept = ("--keep-daily", str(KEPT_DAYS), "--keep-weekly", str(KEPT_WEEKS), "--group-by", "tags", "--tag", tag)
+    # as on the box: of one day the one before the newest goes only when the next one has left
+    kept = ["--keep-last", str(KEPT_NEWEST), "--keep-daily", str(KEPT_DAYS), "--keep-weekly", str(KEPT_WEEKS)]
     try:
-        _restic(environment, timeout_s, "forget", "--quiet", "--prune", *kept)
+        _restic(environment, timeout_s, "forget", "--quiet", "--prune", *kept, "--group-by", "tags", "--tag", tag)
     except CopyError as e:  # a repository that only takes in is a good one
         log.warning("old_copies_stay", problem=str(e))
     return shown

@@ -154,6 +154,11 @@ def create(database: Database, product: Database) -> None:
             ) from None
 
 
+def exists(database: Database, product: Database) -> bool:
+    with product.connected() as connection:
+        return bool(fetch_row(connection, "SELECT count(*) FROM pg_database WHERE datname = %s", [database.name])[0])
+
+
 def drop(database: Database, product: Database) -> None:
     """Also with whoever is still connected: what a killed run left may be at work yet."""
     with product.connected() as connection:

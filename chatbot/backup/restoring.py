@@ -6,6 +6,7 @@ A worker then reads from Chatwoot what happened since and only then speaks (rest
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from chatbot.settings import Settings, make_cipher, read_environment, save_setti
 
 log = structlog.get_logger(__name__)
 KEY_FILES = ("secret_key", "webhook_token")
+LEAVING_S = 5.0
 # what a new installation has before anybody used it
 NOT_CONTENT = {"alembic_version", "instance"}
 # what only its owner makes
@@ -43,27 +45,31 @@ def restore_backup(
     *,
     replace: bool = False,
     settings_to: Path | None = None,
+    again: bool = False,
 ) -> dict[str, Any]:
     """What was found in the bundle, and what became of its settings. Until the last step nothing of the product is touched.
 
+    again: a restore was cut off, so that what is in the product's place may be its copy: what that replaced stays aside.
     Raises BackupError where the product's database has content and `replace` isn't given, or somebody is connected to it.
     """
     with locked(places):
         product = postgres.make_database(config, places)
         former = product.beside("before_restore")
         has_content = _check_target(product, replace=replace)
+        is_kept = again and postgres.exists(former, product) and _is_unspoken(product)
+        aside = product.beside("cut_off") if is_kept else former
         with restored(path, keys, config, places, upgrade) as found:
             carried, left = _carry_settings(found)
             _hold(found)
             if settings_to is not None:
                 _check_keys(found.settings)
                 _write_settings(found.settings, settings_to)
-            postgres.drop(former, product.named("postgres"))
-            postgres.swap(product, found.database, former)
-        if not has_content:
-            postgres.drop(former, product)
+            postgres.drop(aside, product.named("postgres"))
+            postgres.swap(product, found.database, aside)
+        if is_kept or not has_content:
+            postgres.drop(aside, product)
     log.warning("backup_restored", bundle=path.name, rows=found.findings["rows"])
-    kept = former.name if has_content else None
+    kept = former.name if is_kept or has_content else None
     return {
         **found.findings,
         "settings_carried": carried,
@@ -85,9 +91,25 @@ def _check_target(product: Database, *, replace: bool) -> bool:
             f"refused: database {product.name!r} has content ({shown}). To put the backup in its place, add --replace "
             "(ansible: -e mostrador_restore_replace=true)"
         )
-    if product.count_others():
+    if _is_in_use(product):
         raise BackupError(postgres.in_use(product))
     return bool(filled)
+
+
+def _is_in_use(product: Database) -> bool:
+    """Whoever was stopped a moment ago may not be gone yet."""
+    end = time.monotonic() + LEAVING_S
+    while product.count_others():
+        if time.monotonic() > end:
+            return True
+        time.sleep(0.2)
+    return False
+
+
+def _is_unspoken(product: Database) -> bool:
+    """Whether it came from a backup and has said nothing since."""
+    with product.connected() as connection:
+        return bool(postgres.fetch_row(connection, "SELECT count(*) FROM instance WHERE held_at = restored_at")[0])
 
 
 def _carry_settings(found: Restored) -> tuple[list[str], list[str]]:

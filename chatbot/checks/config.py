@@ -64,4 +64,4 @@ def check_spending_limit(at: Surroundings) -> Finding | None:
 
 
 def check_mode(at: Surroundings) -> Finding:
-    return warn("off") if at.settings.mode == "off" else ok(mode=at.settings.mode)
+    return warn("off") if at.settings.mode == "off" else ok(at.settings.mode)

@@ -92,14 +92,15 @@ def show_list(as_json: bool) -> None:
 @with_key
 @click.option("--replace", is_flag=True, help="Also where the database has content, which is put aside.")
 @click.option("--settings-to", type=click.Path(file_okay=False, path_type=Path), help="Leaves the settings' files there.")
+@click.option("--again", is_flag=True, help="After a restore that was cut off: what that one put aside stays aside.")
 @as_json
-def restore(file: Path, key: str | None, replace: bool, settings_to: Path | None, as_json: bool) -> None:
+def restore(file: Path, key: str | None, replace: bool, settings_to: Path | None, again: bool, as_json: bool) -> None:
     """Puts a backup in the place of this database. It starts held, reads from Chatwoot what happened since, and then speaks."""
     end_cleanly()
     places, config = read_environment_as(Places), current_config()
     keys = choose_keys(key, places)
     db.engine.dispose()  # our own connections would be in the way too
-    found = restore_backup(file, keys, config, places, upgrade, replace=replace, settings_to=settings_to)
+    found = restore_backup(file, keys, config, places, upgrade, replace=replace, settings_to=settings_to, again=again)
     if as_json:
         print_json(found)
         return

@@ -11,7 +11,7 @@ from chatbot.audit import Actor
 from chatbot.config import Config
 from chatbot.db import db
 from chatbot.models.people import Account
-from chatbot.people import invite, make_link_token
+from chatbot.people import invite, make_link_token, set_second_factor
 
 user = AppGroup("user", help="Who may use the panel.")
 COMMAND = Actor("flask user")
@@ -32,11 +32,15 @@ def create(email: str, role: str) -> None:
 
 @user.command("reset")
 @click.argument("email")
-def reset(email: str) -> None:
+@click.option("--second-factor", is_flag=True, help="Also take off the second factor of who lost phone and recovery codes.")
+def reset(email: str, second_factor: bool) -> None:
     """Print a link where EMAIL sets a new password."""
     config: Config = current_app.config["CONFIG"]
+    email = email.strip().lower()
     with db.engine.begin() as connection:
-        token = make_link_token(connection, config, email.strip().lower())
+        token = make_link_token(connection, config, email)
+        if second_factor:
+            set_second_factor(connection, COMMAND, email, None)
     _print_link(config, token, "15 minutes")
 
 

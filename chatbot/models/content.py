@@ -5,10 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import BigInteger, Column, Computed, ForeignKey, Index, Table, UniqueConstraint
+from sqlalchemy import text as sql
 from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column
 
 from chatbot.db import Base, CreatedAt, Id
+
+# what an entry is called by, without accents and case; written as PostgreSQL writes it
+NAMES = (
+    "to_tsvector('simple', translate(lower(left((((((((COALESCE(body ->> 'key', '') || ' ') || COALESCE(body ->> 'title', ''))"
+    " || ' ') || COALESCE(body ->> 'name', '')) || ' ') || COALESCE(body ->> 'questions', '')) || ' ')"
+    " || COALESCE(body ->> 'texts', ''), 20000)), 'áàéèíìóòúùüñÁÀÉÈÍÌÓÒÚÙÜÑ', 'aaeeiioouuunaaeeiioouuun'))"
+)
 
 
 class Entry(Base):
@@ -35,7 +43,10 @@ class Revision(Base):
     author: Mapped[str] = mapped_column(server_default="")
     created_at: Mapped[CreatedAt]
 
-    __table_args__ = (Index("ix_revision_entry_id", "entry_id", "id"),)
+    __table_args__ = (
+        Index("ix_revision_entry_id", "entry_id", "id"),
+        Index("ix_revision_names", sql(NAMES), postgresql_using="gin"),
+    )
 
 
 release_revision = Table(

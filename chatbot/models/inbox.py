@@ -12,6 +12,11 @@ from chatbot.db import At, Base, Big, CreatedAt, Id
 
 # full-text search that minds neither accents nor case; messages and our parts have the same
 FOLDED_TEXT = "to_tsvector('simple', translate(lower(text), 'áàéèíìóòúùüñ', 'aaeeiioouuun'))"
+# capitals with accents too: to C collation they have no small letter
+FOLDED_PERSON = (
+    "to_tsvector('simple', translate(lower((((name || ' ') || email) || ' ') || phone),"
+    " 'áàéèíìóòúùüñÁÀÉÈÍÌÓÒÚÙÜÑ', 'aaeeiioouuunaaeeiioouuun'))"
+)
 
 
 class Inbox(Base):
@@ -42,6 +47,8 @@ class Contact(Base):
     language: Mapped[str | None]
     attributes: Mapped[dict[str, Any]] = mapped_column(server_default=sql("'{}'"))
 
+    __table_args__ = (Index("ix_contact_search", sql(FOLDED_PERSON), postgresql_using="gin"),)
+
 
 class Conversation(Base):
     """A conversation and its place in the queue (docs/delivery.md).
@@ -51,7 +58,8 @@ class Conversation(Base):
     and leased by the worker `lease_by` until lease_until, each claim raising epoch. crashes counts claims that neither
     settled nor put back, tries the put-backs in a row, discards the unsent replies thrown away. owner is "bot" or "people";
     human_seq counts take-overs, spoken_seq those where a person spoke. status_at, last_human_at, handed_back_at are
-    Chatwoot's clock, so that what comes unordered can be ordered.
+    Chatwoot's clock, so that what comes unordered can be ordered. last_state, last_responder: of the turn that finished last,
+    so that the list filters by them without reading turns.
     """
 
     __tablename__ = "conversation"
@@ -84,6 +92,8 @@ class Conversation(Base):
     status_at: Mapped[At | None]
     last_human_at: Mapped[At | None]
     handed_back_at: Mapped[At | None]
+    last_state: Mapped[str | None]
+    last_responder: Mapped[str | None]
 
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[CreatedAt]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 
-from sqlalchemy import ARRAY, BigInteger, DateTime, Integer
+from sqlalchemy import ARRAY, BigInteger, Date, DateTime, Integer
 from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -32,3 +32,26 @@ class Hourly(Base):
     unpriced: Mapped[int] = mapped_column(server_default=sql("0"))
     latency: Mapped[list[int]] = mapped_column(ARRAY(Integer), server_default=sql("'{}'"))
     rolled_at: Mapped[CreatedAt]
+
+
+class Daily(Base):
+    """The sums of Hourly over a day that is over, in the business's time zone then: a tenth of the rows.
+
+    hours: the turns of each of the 24 hours on the clock.
+    """
+
+    __tablename__ = "daily"
+
+    day: Mapped[date] = mapped_column(Date, primary_key=True)
+    inbox_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    responder: Mapped[str] = mapped_column(primary_key=True)
+    language: Mapped[str] = mapped_column(primary_key=True)
+    outcome: Mapped[str] = mapped_column(primary_key=True)
+    zone: Mapped[str]
+    turns: Mapped[int]
+    conversations: Mapped[int]
+    tokens: Mapped[Big]
+    micros: Mapped[Big]
+    unpriced: Mapped[int]
+    latency: Mapped[list[int]] = mapped_column(ARRAY(Integer))
+    hours: Mapped[list[int]] = mapped_column(ARRAY(Integer))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask_security import AsaList, UserMixin
-from sqlalchemy import ForeignKey, Index
+from sqlalchemy import ForeignKey, Index, LargeBinary, UniqueConstraint
 from sqlalchemy import text as sql
 from sqlalchemy.ext.mutable import MutableList
 from sqlalchemy.orm import Mapped, mapped_column
 
-from chatbot.db import Base, CreatedAt, Id
+from chatbot.db import At, Base, Big, CreatedAt, Id
+from chatbot.models.login import AsaList, UserMixin
 
 
 class CommaList(AsaList):  # type: ignore[misc, unused-ignore]
@@ -22,7 +22,7 @@ class CommaList(AsaList):  # type: ignore[misc, unused-ignore]
 class Account(UserMixin, Base):
     """A person who may log in. role: "owner", "editor" or "agent". An invited one has no password yet.
 
-    The names from fs_uniquifier on are Flask-Security's.
+    totp_last_counter: of the newest code that was taken, so that none is taken twice. The names from fs_uniquifier on are Flask-Security's.
     """
 
     __tablename__ = "account"
@@ -34,6 +34,7 @@ class Account(UserMixin, Base):
     language: Mapped[str | None]
     theme: Mapped[str] = mapped_column(server_default="auto")
     created_at: Mapped[CreatedAt]
+    totp_last_counter: Mapped[Big | None]
 
     fs_uniquifier: Mapped[str] = mapped_column(unique=True)
     active: Mapped[bool] = mapped_column(server_default=sql("true"))
@@ -58,6 +59,51 @@ class LoginSession(Base):
     browser: Mapped[str] = mapped_column(server_default="")
     created_at: Mapped[CreatedAt]
     seen_at: Mapped[CreatedAt]
+
+
+class Passkey(Base):
+    """A key in a device or a password manager that logs its owner in. public_key: as COSE."""
+
+    __tablename__ = "passkey"
+
+    id: Mapped[Id]
+    account_id: Mapped[int] = mapped_column(ForeignKey("account.id", ondelete="CASCADE"), index=True)
+    credential_id: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    public_key: Mapped[bytes] = mapped_column(LargeBinary)
+    sign_count: Mapped[Big] = mapped_column(server_default=sql("0"))
+    name: Mapped[str]
+    created_at: Mapped[CreatedAt]
+    used_at: Mapped[At | None]
+
+
+class KeptForm(Base):
+    """What was sent when its login had ended. body: its address and fields, encrypted. key_hash: of a key in the cookie."""
+
+    __tablename__ = "kept_form"
+
+    id: Mapped[Id]
+    key_hash: Mapped[str] = mapped_column(unique=True)
+    account_id: Mapped[int | None] = mapped_column(ForeignKey("account.id", ondelete="CASCADE"), index=True)
+    body: Mapped[bytes] = mapped_column(LargeBinary)
+    address: Mapped[str] = mapped_column(server_default="")
+    created_at: Mapped[CreatedAt]
+
+    __table_args__ = (Index("ix_kept_form_address", "address", "created_at"),)
+
+
+class SavedView(Base):
+    """Filters of a list that an account keeps under a name. list: an endpoint; query: as its URL has it."""
+
+    __tablename__ = "saved_view"
+
+    id: Mapped[Id]
+    account_id: Mapped[int] = mapped_column(ForeignKey("account.id", ondelete="CASCADE"))
+    list: Mapped[str]
+    name: Mapped[str]
+    query: Mapped[str]
+    created_at: Mapped[CreatedAt]
+
+    __table_args__ = (UniqueConstraint("account_id", "list", "name"),)
 
 
 class LoginFailure(Base):

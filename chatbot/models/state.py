@@ -21,7 +21,7 @@ class Instance(Base):
     paused_at: everything is paused, until paused_until or, where that is empty, until resumed;
     muted_reason: another installation is the bot's; reconciled_at: up to when Chatwoot was read for missed messages,
     reconcile_floor: never from before; secrets_check: encrypted known text, so that a start with another SECRET_KEY is
-    refused.
+    refused; tab_key_hash: of the key in the address of the tab inside Chatwoot.
     """
 
     __tablename__ = "instance"
@@ -40,6 +40,7 @@ class Instance(Base):
     reconciled_at: Mapped[At | None]
     reconcile_floor: Mapped[At | None]
     reconcile_error: Mapped[str | None]
+    tab_key_hash: Mapped[str | None]
 
     __table_args__ = (CheckConstraint("id = 1", name="only_row"),)
 

@@ -11,6 +11,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 from chatbot.db import At, Base, Big, CreatedAt, Id
 from chatbot.models.inbox import FOLDED_TEXT
 
+# handed off because the bot had no answer: numbers.UNKNOWING
+UNANSWERED = "handoff_reason IN ('unsure', 'llm_down', 'crashed', 'stale', 'loop')"
+
 
 class Turn(Base):
     """One answering of the messages with from_seq < seq <= to_seq. At most one of a conversation is unfinished.
@@ -50,6 +53,7 @@ class Turn(Base):
         Index("ix_turn_conversation_id", "conversation_id", "id"),
         Index("ix_turn_release_id", "release_id"),
         Index("ix_turn_finished_at", "finished_at"),
+        Index("ix_turn_unanswered", "finished_at", postgresql_where=sql(UNANSWERED)),
     )
 
 
@@ -85,6 +89,7 @@ class Part(Base):
         Index("ix_part_turn_id", "turn_id", "ordinal"),
         Index("ix_part_search", sql(FOLDED_TEXT), postgresql_using="gin"),
         Index("ix_part_conversation_id", "conversation_id", "id"),
+        Index("ix_part_trouble", "turn_id", postgresql_where=sql("state IN ('failed', 'held')")),
     )
 
 

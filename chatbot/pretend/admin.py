@@ -18,6 +18,8 @@ ROUTES = (
     ("GET", r"/inboxes/(?P<id>\d+)", "show_inbox"),
     ("GET", r"/inboxes/(?P<id>\d+)/agent_bot", "inbox_bot"),
     ("POST", r"/inboxes/(?P<id>\d+)/set_agent_bot", "set_inbox_bot"),
+    ("GET", r"/captain/assistants", "captain"),
+    ("GET", r"/captain/assistants/(?P<id>\d+)/inboxes", "captain_inboxes"),
     ("GET", r"/webhooks", "list_webhooks"),
     ("POST", r"/webhooks", "add_webhook"),
     ("DELETE", r"/webhooks/(?P<id>\d+)", "remove_webhook"),
@@ -37,6 +39,8 @@ class Admin:
             return FORBIDDEN
         if endpoint == "profile":
             return Answer(200, self._profile(caller))
+        if "captain" in endpoint:
+            return self._captain(endpoint)
         if "bot" in endpoint:
             return self._bots(endpoint, request.json(), caller, number)
         if "inbox" in endpoint:
@@ -109,6 +113,14 @@ class Admin:
             return Answer(200, {"payload": [payloads.inbox_answer(i) for i in self.world.inboxes.values()]})
         inbox = self.world.inboxes.get(number)
         return Answer(200, payloads.inbox_answer(inbox)) if inbox else MISSING
+
+    def _captain(self, endpoint: str) -> Answer:
+        """The paid editions' own AI: where none has it, the community edition, which has no such address."""
+        found = [i for i in self.world.inboxes.values() if i.has_captain]
+        if not found:
+            return MISSING
+        listed = [{"id": 1, "name": "Captain"}] if endpoint == "captain" else [payloads.inbox_answer(i) for i in found]
+        return Answer(200, {"payload": listed, "meta": {"total_count": len(listed), "page": 1}})
 
     def _webhooks(self, endpoint: str, body: dict[str, Any], number: int | None) -> Answer:
         webhooks = self.world.webhooks

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from chatbot.pretend import admin, payloads
-from chatbot.pretend.desk import Desk
+from chatbot.pretend import admin, payloads, visitors
 from chatbot.pretend.faults import Fault
+from chatbot.pretend.people import People
 from chatbot.pretend.state import INCOMING, OUTGOING, STATUSES, AgentBot, Conversation, Message, Sender, User, render_liquid
 from chatbot.pretend.wire import Answer, Request
 
@@ -41,6 +41,7 @@ ROUTES = [
         ("GET", r"/conversations", "list"),
         ("POST", r"/conversations/filter", "filter"),
         *admin.ROUTES,
+        *visitors.ROUTES,
     )
 ]
 # from which release a bot's token may call it; a missing name: never
@@ -70,7 +71,7 @@ class Call:
 class Api:
     """handle() answers every request below /api."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: People) -> None:
         self.desk = desk
         self.world = desk.world
         self._numbers = itertools.count(1)
@@ -83,6 +84,7 @@ class Api:
             )
         }  # fmt: skip
         self._admin = admin.Admin(desk)
+        self._visitors = visitors.Visitors(desk)
 
     def handle(self, request: Request) -> Answer:
         endpoint, found = self._route(request)
@@ -102,6 +104,8 @@ class Api:
         return answer
 
     def _route(self, request: Request) -> tuple[str, dict[str, str]]:
+        if name := visitors.OPEN_ROUTES.get((request.method, request.path.rstrip("/"))):
+            return name, {}
         if request.path.rstrip("/") == "/api/v1/profile":
             return "profile", {}
         if request.path.startswith(self._prefix + "/"):
@@ -134,6 +138,9 @@ class Api:
         return next((p for p in people if token and p.token == token), None)
 
     def _answer(self, endpoint: str, request: Request, number: int, found: dict[str, str], age_s: float) -> Answer:
+        if endpoint in visitors.OPEN_ROUTES.values():
+            with self.world.lock:
+                return self._visitors.answer_open(endpoint, request)
         caller = self._caller(request)
         if caller is None:
             has_one = "api-access-token" in request.headers or "api_access_token" in request.headers
@@ -149,6 +156,8 @@ class Api:
             call = Call(endpoint, request, caller, number, conversation, int(found["id"]) if "id" in found else None, age_s)
             if endpoint in self._work:
                 return self._work[endpoint](call)
+            if endpoint in {"add_contact", "add_conversation"}:
+                return self._visitors.answer(endpoint, request, caller)
             return self._admin.answer(endpoint, request, caller, call.path_id)
 
     # --- messages ------------------------------------------------------------------------------------------------

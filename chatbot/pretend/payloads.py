@@ -303,18 +303,22 @@ def messages_answer(world: World, conversation: Conversation, messages: list[Mes
 
 
 def inbox_answer(inbox: Inbox) -> Json:
-    return {
+    body: Json = {
         "id": inbox.id,
         "channel_id": inbox.id,
         "name": inbox.name,
         "channel_type": inbox.channel,
-        "greeting_enabled": False,
-        "greeting_message": None,
-        "working_hours_enabled": False,
+        "greeting_enabled": bool(inbox.greeting),
+        "greeting_message": inbox.greeting or None,
+        "working_hours_enabled": bool(inbox.out_of_office),
+        "out_of_office_message": inbox.out_of_office or None,
         "enable_auto_assignment": False,
-        "enable_email_collect": False,
+        "enable_email_collect": inbox.asks_email,
         "csat_survey_enabled": False,
         "allow_messages_after_resolved": True,
         "lock_to_single_conversation": inbox.is_single,
         "timezone": "Europe/Madrid",
     }
+    if inbox.channel == "Channel::WebWidget":
+        body["website_token"] = inbox.website_token
+    return body

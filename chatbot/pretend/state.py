@@ -52,11 +52,18 @@ class AccountWebhook:
 
 @dataclass(slots=True)
 class Inbox:
+    """greeting, out_of_office: what Chatwoot itself says there ("": nothing); has_captain: its own AI answers too."""
+
     id: int
     name: str
     channel: str = "Channel::WebWidget"
     bot_id: int | None = None
     is_single: bool = False
+    greeting: str = ""
+    out_of_office: str = ""
+    asks_email: bool = False
+    has_captain: bool = False
+    website_token: str = field(default_factory=lambda: secrets.token_urlsafe(18))
 
 
 @dataclass(slots=True)
@@ -172,6 +179,7 @@ class World:
     conversations: dict[int, Conversation] = field(default_factory=dict)
     message_by_id: dict[int, Message] = field(default_factory=dict)
     newest_of_contact: dict[tuple[int, int], int] = field(default_factory=dict)
+    visitors: dict[str, int] = field(default_factory=dict)
 
     def add_contact(self, name: str, **facts: Any) -> Contact:
         contact = Contact(self.next_contact, name, **facts)

@@ -39,7 +39,7 @@ def init_app(app: Flask, config: Config) -> None:
     Talisman(
         app,
         force_https=False,
-        content_security_policy=_make_policy(config.asset_url),
+        content_security_policy=make_policy(config.asset_url),
         content_security_policy_nonce_in=["script-src", "style-src"],
         session_cookie_secure=config.environment == "production",
         session_cookie_samesite="Lax",
@@ -54,7 +54,7 @@ def _trust_proxies(app: Flask, count: int) -> None:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count)  # type: ignore[method-assign]
 
 
-def _make_policy(asset_url: str) -> dict[str, str]:
+def make_policy(asset_url: str) -> dict[str, str]:
     host = "/".join(asset_url.split("/")[:3])
     places = ("script-src", "style-src", "font-src") if host else ()
     return {name: f"{value} {host}" if name in places else value for name, value in CONTENT_SECURITY_POLICY.items()}

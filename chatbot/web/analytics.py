@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -14,7 +14,7 @@ from flask_babel import format_date
 from sqlalchemy import select
 
 from chatbot import numbers
-from chatbot.models import Inbox
+from chatbot.models import Inbox, Release
 from chatbot.numbers import Figures, Period
 from chatbot.web.access import allow
 from chatbot.web.database import reading
@@ -24,6 +24,7 @@ from chatbot.web.reader import panel_settings
 bp = Blueprint("analytics", __name__)
 CHOICES = (7, 30, 90)
 MOST_DAYS = 400
+MOST_MARKS = 100
 
 
 @bp.get("/analytics")
@@ -32,21 +33,21 @@ def page() -> ResponseReturnValue:
     count_newest()
     period = read_period()
     connection = reading()
-    histogram = numbers.read_latency(connection, period)
-    by = {group: numbers.sum_by(connection, period, group) for group in ("day", "hour", "inbox", "responder", "language")}
-    days = [(day, by["day"].get(day.isoformat(), numbers.NOTHING)) for day in period.days]
+    report, published = numbers.read_report(connection, period), read_published(period)
+    days = [(day, report.by["day"].get(day.isoformat(), numbers.NOTHING)) for day in period.days]
     return render_template(
         "analytics/page.html",
         period=period,
         format_day=format_date,
         choices=CHOICES,
-        now=numbers.sum_total(connection, period),
+        now=report.total,
         before=numbers.sum_total(connection, period.before),
-        p50=numbers.find_quantile(histogram, 0.5),
-        p95=numbers.find_quantile(histogram, 0.95),
+        p50=numbers.find_quantile(report.histogram, 0.5),
+        p95=numbers.find_quantile(report.histogram, 0.95),
         days=days,
-        series=make_series(days, period.zone),
-        by=by,
+        series=make_series(days, period.zone) | {"marks": [int(row.created_at.timestamp()) for row in published]},
+        published=published,
+        by=report.by,
         inbox_names=read_inbox_names(),
         asked=numbers.list_asked(connection, period),
         unanswered=numbers.list_asked(connection, period, only_unanswered=True),
@@ -98,6 +99,14 @@ def make_series(days: list[tuple[date, Figures]], zone: ZoneInfo) -> dict[str, l
     times = [int(datetime(day.year, day.month, day.day, 12, tzinfo=zone).timestamp()) for day, _figures in days]
     lines = {o: [f.counts[o] for _day, f in days] for o in ("answered", "handed_off", "unanswered")}
     return {"times": times, **lines, "money": [f.micros / 1_000_000 for _day, f in days]}
+
+
+def read_published(period: Period) -> list[Any]:
+    """The releases of the period, the newest first: what changed may be why a line turns."""
+    first, day_after = (datetime.combine(day, time(), period.zone) for day in (period.first, period.last + timedelta(days=1)))
+    statement = select(Release.id, Release.created_at, Release.note, Release.author)
+    statement = statement.where(Release.created_at >= first, Release.created_at < day_after)
+    return list(reading().execute(statement.order_by(Release.id.desc()).limit(MOST_MARKS)))
 
 
 def read_inbox_names() -> dict[str, str]:

@@ -12,7 +12,7 @@ from flask_babel import lazy_gettext as _l
 from chatbot import drafts
 from chatbot.alike import find_alike
 from chatbot.audit import record
-from chatbot.content import KINDS, Body, remove_drafts, save_drafts
+from chatbot.content import KINDS, ORDERED, Body, dump_body, load_draft, remove_drafts, save_drafts
 from chatbot.reply import Language
 from chatbot.web.access import allow
 from chatbot.web.content_forms import FIELDS, body_to_values, read_values, title_of, values_to_body
@@ -22,6 +22,7 @@ from chatbot.web.markdown import show_markdown
 from chatbot.web.pages import actor, go, say
 
 bp = Blueprint("content", __name__, url_prefix="/content")
+MOST_PRIORITY = 1_000_000
 TITLES = {
     "canned": (_l("Templates"), _l("Fixed texts that are said at a word, a message or a moment.")),
     "faq": (_l("FAQs"), _l("A question as customers ask it, and its answer.")),
@@ -31,7 +32,7 @@ TITLES = {
 
 
 def show_list(kind: str) -> ResponseReturnValue:
-    query = read_query({"state": {"live", "changed", "bin"}}, list(drafts.SORTS), "key")
+    query = read_query({"state": {"live", "changed", "off", "bin"}}, list(drafts.SORTS), "key")
     statement = drafts.select_entries(reading(), kind, query.search, query.filters.get("state", ""))
     rows = reading().execute(apply_keyset(statement, query, drafts.SORTS[query.sort])).all()
     page = make_page(rows, query, lambda row: [row.key if query.sort == "key" else row.id])
@@ -47,6 +48,7 @@ def show_list(kind: str) -> ResponseReturnValue:
         page_about=about,
         title_of=title_of,
         changes=changes,
+        is_ordered=kind in ORDERED,
     )
 
 
@@ -107,8 +109,9 @@ def save(kind: str) -> ResponseReturnValue:
     values, key_was = read_values(kind, request.form), request.form.get("key_was", "")
     if key_was:
         values["key"] = key_was
-    body, errors = values_to_body(kind, values)
-    row = drafts.read_newest(reading(), kind, key_was or (body.key if body else ""))
+    row = drafts.read_newest(reading(), kind, key_was) if key_was else None
+    body, errors = values_to_body(kind, values, row.body if row else None)
+    row = row or drafts.read_newest(reading(), kind, body.key if body and not key_was else "")
     if not key_was and row is not None and row.body is not None:
         errors["key"] = _("This short name is taken; write another one.")
     opened_at = int(request.form.get("opened_at") or 0) if (request.form.get("opened_at") or "0").isdecimal() else 0
@@ -139,6 +142,44 @@ def remove(kind: str) -> ResponseReturnValue:
             record(connection, actor(), "content.remove", f"{kind}:{key}")
     undo = url_for("content.restore", kind=kind, key=keys[:50]) if keys else ""
     say(_("%(n)s taken out of the draft.", n=count), undo_url=undo)
+    return go(f"content.{kind}")
+
+
+@bp.post("/<kind>/switch")
+@allow("editor")
+def switch(kind: str) -> ResponseReturnValue:
+    """act: "on", "off", or "first" (before all others of the kind), for those whose keys were ticked."""
+    check_kind(kind)
+    keys, act = set(request.form.getlist("key")[:1_000]), request.form.get("act", "")
+    if act not in {"on", "off"} and not (act == "first" and kind in ORDERED):
+        abort(400)
+    with writing() as connection:
+        entries: tuple[Any, ...] = getattr(load_draft(connection), kind)
+        top = 1 + max((body.priority for body in entries if body.key not in keys), default=0) if act == "first" else 0
+        change = {"priority": min(top, MOST_PRIORITY)} if act == "first" else {"enabled": act == "on"}
+        changed = [(body, new) for body in entries if body.key in keys and (new := body.model_copy(update=change)) != body]
+        was = [row.id for body, _new in changed if (row := drafts.read_newest(connection, kind, body.key))]
+        save_drafts(connection, [new for _body, new in changed], actor().who)
+        for body, new in changed:
+            record(connection, actor(), f"content.{act}", f"{kind}:{body.key}", dump_body(body), dump_body(new))
+    said = {"on": _("In use again, in the draft."), "off": _("Switched off in the draft."), "first": _("First, in the draft.")}
+    say(said[act] if changed else _("Nothing to change: tick some that aren't so yet."),
+        undo_url=url_for("content.back", kind=kind, was=was[:50]) if changed else "")  # fmt: skip
+    return go(f"content.{kind}")
+
+
+@bp.post("/<kind>/back")
+@allow("editor")
+def back(kind: str) -> ResponseReturnValue:
+    """An undo: entries as they were at each revision ?was=."""
+    check_kind(kind)
+    was = request.args.getlist("was", type=int)[:50]
+    with writing() as connection:
+        bodies = [KINDS[kind].model_validate(body) for body in drafts.read_bodies(connection, kind, was)]
+        save_drafts(connection, bodies, actor().who)
+        for body in bodies:
+            record(connection, actor(), "content.restore", f"{kind}:{body.key}", None, dump_body(body))
+    say(_("As it was before."))
     return go(f"content.{kind}")
 
 

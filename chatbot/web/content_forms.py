@@ -18,7 +18,10 @@ from chatbot.content import KINDS, Body
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """widget: line, text, lines (one each), check, select, checks. path: where it is in the body, e.g. ("texts", "es")."""
+    """widget: line, text, lines (one each), check, uncheck (ticked means false), select, checks.
+
+    path: where it is in the body, e.g. ("texts", "es").
+    """
 
     name: str
     path: tuple[str, ...]
@@ -32,6 +35,7 @@ class Field:
 
 LANGUAGES = (("es", _l("Spanish")), ("en", _l("English")))
 HANDOFF = Field("handoff", ("handoff",), _l("Hand over to a person afterwards"), "check")
+OFF = Field("off", ("enabled",), _l("Switched off: it is kept, but not answered with"), "uncheck")
 INBOXES = Field("inboxes", ("inboxes",), _l("Only in these inboxes"), "lines", _l("Chatwoot's inbox numbers, one per line. Empty: in all."), rows=2, is_extra=True)  # fmt: skip  # noqa: E501
 KEY = Field("key", ("key",), _l("Short name"), "line", _l("Lower-case letters, digits and hyphens. Empty: made from the text. It can't be changed later."), is_extra=True)  # fmt: skip  # noqa: E501
 EVENTS = (("new_conversation", _l("a new conversation")), ("thanks", _l("thanks")), ("goodbye", _l("goodbye")))
@@ -42,21 +46,21 @@ FIELDS: dict[str, tuple[Field, ...]] = {
         Field("keywords", ("keywords",), _l("When the message contains"), "lines", _l("A word or phrase per line.")),
         Field("exact", ("exact",), _l("When the whole message is"), "lines", _l("One per line.")),
         Field("events", ("events",), _l("At these moments"), "checks", options=EVENTS),
-        HANDOFF, Field("patterns", ("patterns",), _l("Regular expressions"), "lines", _l("For who knows them. One per line."), is_extra=True), INBOXES, KEY,  # noqa: E501
+        HANDOFF, OFF, Field("priority", ("priority",), _l("Priority"), "line", _l("Where several templates fit a message, the one with the highest number is sent. Empty: 0."), is_extra=True), Field("patterns", ("patterns",), _l("Regular expressions"), "lines", _l("For who knows them. One per line."), is_extra=True), INBOXES, KEY,  # noqa: E501
     ),
     "faq": (
         Field("questions_es", ("questions", "es"), _l("Questions in Spanish"), "lines", _l("The same question as customers write it, one phrasing per line. Four or more work best."), rows=5),  # noqa: E501
         Field("answers_es", ("answers", "es"), _l("Answer in Spanish"), "text", rows=5),
         Field("questions_en", ("questions", "en"), _l("Questions in English"), "lines", rows=3),
         Field("answers_en", ("answers", "en"), _l("Answer in English"), "text", rows=4),
-        HANDOFF, INBOXES, KEY,
+        HANDOFF, OFF, INBOXES, KEY,
     ),
     "article": (
         Field("title", ("title",), _l("Title")),
         Field("text", ("text",), _l("Text"), "text", _l("Headings start with #, lists with a hyphen."), rows=16),
         Field("language", ("language",), _l("Language"), "select", options=LANGUAGES),
         Field("url", ("url",), _l("Where customers can read it"), "line", _l("The only link that may be given for it.")),
-        INBOXES, KEY,
+        OFF, INBOXES, KEY,
     ),
     "assistant": (
         Field("name", ("name",), _l("Name")),
@@ -65,6 +69,7 @@ FIELDS: dict[str, tuple[Field, ...]] = {
         Field("length", ("length",), _l("Length of replies"), "select", options=(("short", _l("short")), ("medium", _l("medium")), ("long", _l("long")))),  # noqa: E501
         Field("languages", ("languages",), _l("Languages"), "checks", options=LANGUAGES),
         Field("default_language", ("default_language",), _l("Language when in doubt"), "select", options=LANGUAGES),
+        OFF, Field("priority", ("priority",), _l("Priority"), "line", _l("Of several that are in use, the one with the highest number speaks. Empty: 0."), is_extra=True),  # noqa: E501
         Field("model", ("model",), _l("AI model"), "line", _l("Empty: the one of the settings."), is_extra=True),
         Field("min_confidence", ("min_confidence",), _l("How sure it must be, 0 to 1"), is_extra=True),
         INBOXES, KEY,
@@ -82,6 +87,8 @@ def body_to_values(kind: str, body: Mapping[str, Any]) -> dict[str, Any]:
             value = (value or {}).get(step)
         if field.widget == "lines":
             value = "\n".join(str(v) for v in value or ())
+        elif field.widget == "uncheck":
+            value = value is False
         values[field.name] = [] if field.widget == "checks" and value is None else "" if value is None else value
     return values
 
@@ -93,19 +100,25 @@ def read_values(kind: str, form: MultiDict[str, str]) -> dict[str, Any]:
         if field.widget == "checks":
             values[field.name] = form.getlist(field.name)
         else:
-            values[field.name] = bool(form.get(field.name)) if field.widget == "check" else form.get(field.name, "")
+            is_check = field.widget in {"check", "uncheck"}
+            values[field.name] = bool(form.get(field.name)) if is_check else form.get(field.name, "")
     return values
 
 
-def values_to_body(kind: str, values: Mapping[str, Any]) -> tuple[Body | None, dict[str, str]]:
-    """The checked body, or None and each field's error."""
-    raw: dict[str, Any] = {}
+def values_to_body(
+    kind: str, values: Mapping[str, Any], before: Mapping[str, Any] | None = None
+) -> tuple[Body | None, dict[str, str]]:
+    """The checked body, or None and each field's error. before: whose fields that the page doesn't have are kept."""
+    shown = {field.path[0] for field in FIELDS[kind]}
+    raw: dict[str, Any] = {name: value for name, value in (before or {}).items() if name not in shown}
     for field in FIELDS[kind]:
         value = values[field.name]
         if field.widget == "lines":
             value = [line.strip() for line in value.splitlines() if line.strip()]
         elif isinstance(value, str):
             value = value.strip()
+        elif field.widget == "uncheck":
+            value = not value
         if value in ("", []) or value is None:
             continue
         place = raw

@@ -7,7 +7,6 @@ import io
 import json
 import zlib
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -17,7 +16,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from sqlalchemy import delete, select
 
-from chatbot import conversations
+from chatbot import conversations, message_search
 from chatbot.audit import record
 from chatbot.db import db
 from chatbot.models import Contact, Conversation, Webhook
@@ -34,12 +33,23 @@ bp = Blueprint("conversations", __name__, url_prefix="/conversations")
 @bp.get("")
 @allow("agent")
 def listing() -> ResponseReturnValue:
-    query = read_filters()
-    statement = conversations.select_conversations(query.search, find_span(query.filters))
+    query, connection = read_filters(), reading()
+    filters = find_span(query.filters)
+    ids, is_all = conversations.select_ids(filters), True
+    if words := query.search.split():
+        until = datetime.fromisoformat(filters["until"]) if "until" in filters else None
+        found = message_search.find_newest(connection, words, until)
+        ids, is_all = conversations.among(ids, found.ids), found.is_all
     keys = (Conversation.updated_at.expression, Conversation.id.expression)
-    rows = reading().execute(apply_keyset(statement, query, keys)).all()
+    rows = connection.execute(conversations.select_rows(apply_keyset(ids, query, keys))).all()
+    rows = sorted(rows, key=lambda row: (row.updated_at, row.id), reverse=query.is_descending)
     page = make_page(rows, query, lambda row: [row.updated_at.isoformat(), row.id])
-    return render_template("conversations/listing.html", page=page, inboxes=conversations.list_inboxes(reading()))
+    return render_template(
+        "conversations/listing.html",
+        page=page,
+        inboxes=conversations.list_inboxes(connection),
+        most_searched=0 if is_all else message_search.MOST,
+    )
 
 
 def read_filters() -> ListQuery:
@@ -51,16 +61,7 @@ def read_filters() -> ListQuery:
         "from": None,
         "to": None,
     }
-    query = read_query(known, ["updated"], "-updated")
-    return query if is_place(query.after) else replace(query, after=None)
-
-
-def is_place(after: list[Any] | None) -> bool:
-    """Whether it is a moment and an id, as the list's own links have them."""
-    try:
-        return after is None or (len(after) == 2 and bool(datetime.fromisoformat(after[0])) and isinstance(after[1], int))
-    except (TypeError, ValueError):
-        return False
+    return read_query(known, ["updated"], "-updated")
 
 
 def find_span(filters: dict[str, str]) -> dict[str, str]:
@@ -79,8 +80,7 @@ def find_span(filters: dict[str, str]) -> dict[str, str]:
 @allow("agent")
 def export(form: str) -> ResponseReturnValue:
     query = read_filters()
-    statement = conversations.select_conversations(query.search, find_span(query.filters))
-    rows = conversations.stream_conversations(db.engine, statement)
+    rows = conversations.stream_conversations(db.engine, find_span(query.filters), query.search.split())
     lines = write_csv(rows) if form == "csv" else (json.dumps(row, ensure_ascii=False, default=str) + "\n" for row in rows)
     kind = "text/csv" if form == "csv" else "application/x-ndjson"
     return Response(lines, content_type=f"{kind}; charset=utf-8", headers=attach(f"conversations.{form}"))
@@ -111,7 +111,7 @@ def defuse(value: Any) -> str:
 
 
 @bp.get("/contact/<int:contact_id>/export")
-@allow("owner")
+@allow("owner", fresh=True)
 def export_contact(contact_id: int) -> ResponseReturnValue:
     found = conversations.export_contact(reading(), contact_id)
     if found is None:
@@ -126,8 +126,9 @@ def show(conversation_id: int) -> ResponseReturnValue:
     row = conversations.read_conversation(reading(), conversation_id)
     if row is None:
         abort(404)
-    lines = conversations.list_lines(reading(), conversation_id)
-    question = ""
+    before = conversations.read_place(request.args.get("before", ""))
+    lines, earlier = conversations.list_lines(reading(), conversation_id, before)
+    question = conversations.find_question(reading(), conversation_id, lines[0]["at"]) if lines else ""
     for line in lines:
         if line["kind"] == "turn":
             add_reasons(line["row"], question)
@@ -136,9 +137,15 @@ def show(conversation_id: int) -> ResponseReturnValue:
     seen = str(zlib.crc32(repr(lines).encode()))
     if request.args.get("seen") == seen:  # a poll, and nothing is new: what the reader has unfolded stays so
         return "", 204
-    address = find_address(row.chatwoot_id)
     return render_template(
-        "conversations/show.html", row=row, lines=lines, seen=seen, chatwoot=address, active_page="conversations.listing"
+        "conversations/show.html",
+        row=row,
+        lines=lines,
+        seen=seen,
+        before=before,
+        earlier=earlier,
+        chatwoot=find_address(row.chatwoot_id),
+        active_page="conversations.listing",
     )
 
 
@@ -166,7 +173,7 @@ def find_address(chatwoot_id: int) -> str:
 
 
 @bp.route("/contact/<int:contact_id>/erase", methods=["GET", "POST"])
-@allow("owner")
+@allow("owner", fresh=True)
 def erase(contact_id: int) -> ResponseReturnValue:
     """All that is kept of one contact, for good: the name must be typed."""
     contact = reading().execute(select(Contact).where(Contact.id == contact_id)).first()

@@ -35,7 +35,7 @@ COLUMN_LABELS: dict[str, Any] = {
     "exact": lazy_gettext("Whole messages"), "keywords": lazy_gettext("Keywords"), "patterns": lazy_gettext("Patterns"),
     "events": lazy_gettext("Events"), "title": lazy_gettext("Title"), "url": lazy_gettext("Web address"),
     "language": lazy_gettext("Language"), "key": lazy_gettext("Key"), "handoff": lazy_gettext("Hands over to a person"),
-    "inboxes": lazy_gettext("Inboxes (their numbers)"),
+    "inboxes": lazy_gettext("Inboxes (their numbers)"), "enabled": lazy_gettext("In use"), "priority": lazy_gettext("Priority"),
     # the models' names, in problems
     "questions": lazy_gettext("Question"), "answers": lazy_gettext("Answer"), "texts": lazy_gettext("Text"),
 }  # fmt: skip

@@ -9,10 +9,11 @@ import base64
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from flask import request, url_for
-from sqlalchemy import ColumnElement, Select, tuple_
+from sqlalchemy import ColumnElement, Select, literal, tuple_
 
 PAGE_ROWS = 50
 MAX_SEARCH_CHARS = 200
@@ -58,11 +59,24 @@ def apply_keyset(statement: Select[Any], query: ListQuery, columns: Sequence[Col
     """Orders by columns (the last one unique), starts after `query.after`, and asks for one row more than a page."""
     ordered = [c.desc() if query.is_descending else c.asc() for c in columns]
     statement = statement.order_by(*ordered).limit(query.limit + 1)
-    if query.after is not None and len(query.after) == len(columns):
-        place = tuple_(*query.after)
+    if query.after is not None and len(query.after) == len(columns) and all(map(_is_value, query.after, columns)):
+        place = tuple_(*(literal(value, column.type) for value, column in zip(query.after, columns, strict=True)))
         row = tuple_(*columns)
         statement = statement.where(row < place if query.is_descending else row > place)
     return statement
+
+
+def _is_value(value: Any, column: ColumnElement[Any]) -> bool:
+    """Whether a column may hold it, since an address can be typed by hand: a number, a text, or a moment as text."""
+    wanted = column.type.python_type
+    if wanted is int:
+        return isinstance(value, int) and -(2**63) <= value < 2**63
+    if wanted is not datetime:
+        return isinstance(value, wanted) and "\x00" not in str(value)
+    try:
+        return bool(datetime.fromisoformat(value))
+    except (TypeError, ValueError):
+        return False
 
 
 def make_page(rows: Sequence[Any], query: ListQuery, key_of: Callable[[Any], Sequence[Any]]) -> Page:

@@ -17,8 +17,8 @@ from werkzeug.wrappers import Response
 
 from chatbot.audit import Actor
 from chatbot.models import Instance
-from chatbot.web import lists
-from chatbot.web.access import find_least_role, is_at_least
+from chatbot.web import kept, lists
+from chatbot.web.access import ROLES, find_least_role, is_at_least
 from chatbot.web.database import reading
 
 log = structlog.get_logger(__name__)
@@ -58,7 +58,10 @@ MENU: tuple[tuple[Any, tuple[MenuItem, ...]], ...] = (
     (
         lazy_gettext("The installation"),
         (
+            MenuItem("wizard.page", lazy_gettext("First steps"), "signpost-split"),
             MenuItem("settings.page", lazy_gettext("Settings"), "sliders"),
+            MenuItem("readiness.page", lazy_gettext("Readiness"), "clipboard2-check"),
+            MenuItem("system.page", lazy_gettext("Health"), "heart-pulse"),
             MenuItem("people.listing", lazy_gettext("Users"), "people"),
             MenuItem("audit.listing", lazy_gettext("Audit log"), "journal-text"),
         ),
@@ -125,6 +128,13 @@ def show_http_error(error: HTTPException) -> ResponseReturnValue:
 
 
 def show_expired(error: CSRFError) -> ResponseReturnValue:  # noqa: ARG001
+    """A form of ours that is older than this login comes back with what was typed."""
+    if request.endpoint == "security.login" and kept.is_from_us():
+        return go("security.login", next=request.args.get("next"))
+    if find_least_role(request.endpoint or "") in ROLES:
+        answer = kept.offer_again() if current_user.is_authenticated else kept.send_to_login() if kept.is_from_us() else None
+        if answer is not None:
+            return answer
     return show_error(419)
 
 

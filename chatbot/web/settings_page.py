@@ -15,8 +15,9 @@ from chatbot.errors import ConfigError
 from chatbot.models import Inbox, Setting
 from chatbot.settings import SECRET_NAMES, Settings, load_settings, parse_setting, read_environment, save_setting, to_plain
 from chatbot.text import fold
-from chatbot.web.access import allow
+from chatbot.web.access import allow, is_fresh
 from chatbot.web.database import reading, writing
+from chatbot.web.kept import ask_password
 from chatbot.web.pages import actor, go, say
 from chatbot.web.settings_lines import GROUPS, LINES, MODES
 
@@ -38,6 +39,8 @@ def save(name: str) -> ResponseReturnValue:
     if name not in LINES or name in read_environment():
         abort(404)
     text, is_secret = request.form.get("value", "").strip(), name in SECRET_NAMES
+    if (is_secret or name.endswith("_url")) and not is_fresh():  # another address would be told the key
+        return ask_password()
     is_reset = "reset" in request.form or (not text and not is_secret)
     if is_secret and not text and not is_reset:
         return go("settings.page")
@@ -65,7 +68,7 @@ def store(name: str, text: str | None) -> str:
 
 
 @bp.post("/models-behind")
-@allow("owner")
+@allow("owner", fresh=True)
 def save_models() -> ResponseReturnValue:
     """The models asked when the first one fails, in order. A key that is left empty stays."""
     if "model_chain" in read_environment():

@@ -8,9 +8,12 @@ from flask_babel import gettext as _
 
 from chatbot import teaching
 from chatbot.audit import record
+from chatbot.text import split_words
 from chatbot.web.access import allow
 from chatbot.web.database import reading, writing
+from chatbot.web.lists import make_page, read_query
 from chatbot.web.pages import actor, go, say
+from chatbot.web.reader import LANGUAGES
 
 bp = Blueprint("teaching", __name__, url_prefix="/teaching")
 MOST_CHARS = 4_000
@@ -19,7 +22,14 @@ MOST_CHARS = 4_000
 @bp.get("")
 @allow("agent")
 def listing() -> ResponseReturnValue:
-    return render_template("teaching/listing.html", questions=teaching.list_untaught(reading()))
+    query = read_query({"language": set(LANGUAGES)}, ("count",), "-count")
+    words, language = split_words(query.search), query.filters.get("language")
+    found = [
+        q
+        for q in teaching.list_untaught(reading(), 1_000 if words or language else 50)
+        if (not language or q.language == language) and set(words) <= set(split_words(f"{q.question} {q.answer}"))
+    ]
+    return render_template("teaching/listing.html", questions=found[:50], page=make_page(found[:50], query, lambda q: [q.key]))
 
 
 @bp.post("/dismiss")

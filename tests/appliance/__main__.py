@@ -35,6 +35,7 @@ def variables_for(outside: Outside) -> dict[str, Any]:
         "mostrador_settings": outside.settings(),
         "mostrador_alert_urls": [outside.alert_url],
         "mostrador_ping_url": outside.ping_url,
+        "mostrador_restic_repository": outside.copies_url,
         "mostrador_release": str(newest_release() or ""),
     }
 

@@ -59,6 +59,7 @@ class Box:
             "mostrador_settings": {**outside.settings(), "MODE": "live"},
             "mostrador_alert_urls": [outside.alert_url],
             "mostrador_ping_url": outside.ping_url,
+            "mostrador_restic_repository": outside.copies_url,
             "mostrador_release": str(release),
         }
 
@@ -69,6 +70,11 @@ class Box:
         """What its owner does after the install: content, and telling Chatwoot where the bot is."""
         self.mostrador("content import -", stdin=CONTENT.read_text())
         self.outside.chatwoot.act("configure", outgoing_url=f"https://{DOMAIN}{WEBHOOK}")
+
+    def tell_settings(self) -> None:
+        """What its owner types where the inventory doesn't say it."""
+        for name, value in self.variables["mostrador_settings"].items():
+            self.mostrador(f"settings set {name.lower()} -", stdin=value)
 
     # --- on the box -----------------------------------------------------------------------------------------------
 
@@ -162,17 +168,6 @@ class Box:
 
     def unanswered(self, conversations: list[int]) -> list[int]:
         return [c for c in conversations if not self.said(c)]
-
-    # --- alerts -----------------------------------------------------------------------------------------------------
-
-    def wait_for_alert(self, after: int, words: str, timeout_s: float = 180) -> list[dict[str, Any]]:
-        """All that was told since `after` alerts were there, once something with these words is among it."""
-
-        def is_told() -> bool:
-            return any(words.lower() in json.dumps(a, ensure_ascii=False).lower() for a in self.outside.alerts()[after:])
-
-        wait(is_told, timeout_s, f"an alert with {words!r} in it; there were {self.outside.alerts()[after:]}", every_s=1)
-        return self.outside.alerts()[after:]
 
 
 class Load:

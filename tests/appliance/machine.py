@@ -123,6 +123,7 @@ def _open_to_archives(tree: Path) -> None:
     (tree / "etc/pip.conf").write_text("\n".join(["[global]", *_pip_settings()]) + "\n")
     with (tree / "etc/environment").open("a") as file:
         file.writelines(f"{name}={os.environ[name]}\n" for name in PROXIES if os.environ.get(name))
+        file.write("NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt\n")  # npm's Node.js knows none but its own
 
 
 def _pip_settings() -> Iterator[str]:

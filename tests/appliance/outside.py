@@ -1,4 +1,4 @@
-"""What a box meets in the world: a name server, a certificate authority, a Chatwoot, and somebody who gets its alerts.
+"""What a box meets in the world: a name server, a certificate authority, a Chatwoot, and who gets its alerts and copies.
 
     with Outside("test") as outside, Host("box", dns=outside.address) as host:
         outside.point(host.address)      # the domain leads to it
@@ -28,7 +28,7 @@ from chatbot.pretend.control import Remote
 
 ZONE = "mostrador.test"
 DOMAIN = f"bot.{ZONE}"
-ACME_PORT, CHATWOOT_PORT, CONTROL_PORT, LLM_PORT, POST_PORT = 14000, 3000, 3001, 9100, 8025
+ACME_PORT, CHATWOOT_PORT, CONTROL_PORT, LLM_PORT, POST_PORT, COPIES_PORT = 14000, 3000, 3001, 9100, 8025, 8300
 CERTIFICATE_DAYS = 90
 
 
@@ -94,6 +94,7 @@ class Outside:
             self._start_chatwoot()
             self._start_post()
             self._start_llm()
+            self._start_copies()
         except BaseException:
             self.remove()
             raise
@@ -109,7 +110,7 @@ class Outside:
 
     def point(self, address: str, domain: str = DOMAIN) -> None:
         """The domain leads there from now on; to nowhere where it is empty."""
-        names = {f"{name}.{ZONE}": self.address for name in ("acme", "chatwoot", "post", "llm")}
+        names = {f"{name}.{ZONE}": self.address for name in ("acme", "chatwoot", "post", "llm", "copies")}
         kept = dict(line.split()[::-1] for line in self._names().splitlines())
         names = {**kept, **names, **({domain: address} if address else {})}
         (self.folder / "names").write_text("".join(f"{a} {n}\n" for n, a in names.items()))
@@ -123,16 +124,20 @@ class Outside:
         host.copy(self.folder / "own.crt", "/usr/local/share/ca-certificates/address-of-the-test-authority.crt")
         host.ssh("update-ca-certificates")
 
+    @property
+    def _blocked(self) -> str:
+        return f"mostrador_block_{self.name.replace('-', '_')}"
+
     def block(self, host: Host, port: int) -> None:
         """Between everything here and a host: what a provider's firewall does."""
         rules = f"""
-            table inet mostrador_block {{
+            table inet {self._blocked} {{
                 chain output {{ type filter hook output priority filter; ip daddr {host.address} tcp dport {port} drop; }}
             }}"""
         run("nft", "-f", "-", input=rules)
 
     def unblock(self) -> None:
-        run("nft", "delete", "table", "inet", "mostrador_block", is_checked=False)
+        run("nft", "delete", "table", "inet", self._blocked, is_checked=False)
 
     def settings(self) -> dict[str, Any]:
         """What the box needs to know of Chatwoot and of the model."""
@@ -153,6 +158,11 @@ class Outside:
     @property
     def ping_url(self) -> str:
         return f"http://post.{ZONE}:{POST_PORT}/ping"
+
+    @property
+    def copies_url(self) -> str:
+        """For restic."""
+        return f"rest:http://copies.{ZONE}:{COPIES_PORT}/"
 
     def alerts(self) -> list[dict[str, Any]]:
         """Title and message of each, oldest first."""
@@ -246,6 +256,10 @@ class Outside:
     def _start_llm(self) -> None:
         words = ("-m", "standins.llm", "--host", self.address, "--port", str(LLM_PORT))
         self._launch("llm", sys.executable, *words, environment=f"PYTHONPATH={ROOT / 'tests'}:{ROOT}")
+
+    def _start_copies(self) -> None:
+        program = Path(__file__).with_name("copies.py")
+        self._launch("copies", sys.executable, program, self.address, str(COPIES_PORT), self.folder / "copies")
 
 
 def _address_of(name: str) -> str:

@@ -17,6 +17,11 @@ from typing import Any
 from appliance.host import Host
 from appliance.machine import CACHE, ROOT, locked, run
 
+# what a checkout hasn't
+LEFT_OUT = (
+    ".git", ".venv", "dist", "var", "build", "node_modules", "chatbot/static", "*.mo", "*.egg-info", "__pycache__", ".*_cache",
+)  # fmt: skip
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 RECAP = re.compile(r"^\S+\s+: ok=(\d+)\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)", re.MULTILINE)
 
 
@@ -49,11 +54,30 @@ def play(host: Host, playbook: str, *words: str, variables: Mapping[str, Any], t
         [str(word) for word in command],
         cwd=ROOT, env=environment(host), capture_output=True, text=True, timeout=timeout_s, check=False,
     )  # fmt: skip
-    output = done.stdout + done.stderr
+    return _read_played(host, done, started)
+
+
+def _read_played(host: Host, done: subprocess.CompletedProcess[str], started: float) -> Played:
+    output = COLOUR.sub("", done.stdout + done.stderr).replace("\r\n", "\n")
     with (host.folder / "plays.log").open("a") as file:
         file.write(output)
     recap = RECAP.search(output)
     return Played(done.returncode, output, int(recap[2]) if recap else -1, time.monotonic() - started)
+
+
+def bring_tree(host: Host) -> None:
+    """The operator's copy of this repository in /root/mostrador, as git or an archive brings it."""
+    archive = host.folder / "tree.tar.gz"
+    run("tar", "--create", "--gzip", "--file", archive, *(f"--exclude={name}" for name in LEFT_OUT), "-C", ROOT, ".")
+    host.copy(archive, "/root/mostrador.tar.gz")
+    host.ssh("mkdir -p /root/mostrador && tar xf /root/mostrador.tar.gz -C /root/mostrador && rm /root/mostrador.tar.gz")
+
+
+def run_script(host: Host, *words: str, answers: str = "", timeout_s: float = 1200) -> Played:
+    """`scripts/install WORDS` on the server, typed at a terminal."""
+    started = time.monotonic()
+    done = host.type(f"/root/mostrador/scripts/install {' '.join(words)}", answers, timeout_s)
+    return _read_played(host, done, started)
 
 
 def write_inventory(host: Host, variables: Mapping[str, Any]) -> Path:
@@ -96,8 +120,9 @@ def ansible_program(name: str) -> Path:
 
 def built_release() -> Path:
     """The artefact of this very tree."""
-    printed = run(ROOT / "scripts/build-release", timeout_s=600, cwd=ROOT)
-    return newest_release() or Path(printed.strip().splitlines()[-1])
+    with locked("release"):
+        printed = run(ROOT / "scripts/build-release", timeout_s=600, cwd=ROOT)
+    return Path(printed.strip().splitlines()[-1])
 
 
 def newest_release() -> Path | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from appliance.box import ANSWERS, Box, under_load, wait
+from appliance.playbook import run_script
 from appliance.releases import build_changed
 
 COUNTS = "SELECT (SELECT count(*) FROM contact), (SELECT count(*) FROM message), (SELECT count(*) FROM turn)"
@@ -55,7 +56,7 @@ def test_a_release_that_can_t_start_is_undone_by_itself(
 
 def test_a_rollback_runs_the_release_before_on_the_newer_schema(box: Box) -> None:
     newer = running_release(box)
-    played = box.play("rollback.yml")
+    played = run_script(box.host, "--play", "rollback")
     assert played.is_good, played.output[-3000:]
     assert running_release(box) != newer
     assert "of_the_next_release" in box.sql("SELECT column_name FROM information_schema.columns WHERE table_name = 'contact'")

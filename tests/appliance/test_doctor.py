@@ -11,8 +11,6 @@ from appliance.box import Box, wait
 
 ENV = "/etc/mostrador/mostrador.env"
 LOOK = "systemctl start mostrador-facts.service"
-# nobody named a place off the box yet, and only the owner can: it says so
-EXCUSED = {"backup"}
 
 
 @dataclass(frozen=True)
@@ -106,15 +104,14 @@ def test_it_is_green_on_a_new_box_and_says_so_by_its_exit_code(box: Box) -> None
     box.host.ssh(LOOK)
     wait(lambda: box.doctor()["monitoring"]["level"] == "ok", 150, "the checks ran", every_s=5)
     done = box.host.try_ssh("/usr/local/bin/mostrador doctor --language en")
-    bad = {name: line for name, line in box.doctor().items() if line["level"] != "ok" and name not in EXCUSED}
-    assert bad == {}, done.stdout
-    assert done.returncode == (1 if EXCUSED & {name for name, line in box.doctor().items() if line["level"] != "ok"} else 0)
+    assert {name: line for name, line in box.doctor().items() if line["level"] != "ok"} == {}, done.stdout
+    assert done.returncode == 0
 
 
 @pytest.mark.parametrize("planted", FAULTS, ids=lambda p: p.check)
 def test_it_is_red_for_a_planted_fault_and_says_what_to_do(box: Box, planted: Planted) -> None:
     before = look_at(box, planted.check)["level"]
-    assert before == "ok" or planted.check in EXCUSED, "before it was planted"
+    assert before == "ok", "before it was planted"
     try:
         box.host.ssh(planted.plant)
         found = look_at(box, planted.check)

@@ -1,22 +1,13 @@
-"""1. From a bare host to a bot that answers, by one command, from a computer and on the server itself."""
+"""1. From a bare host to a bot that answers, by one command from a computer (test_script.py: on the server itself)."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
-from appliance.box import ANSWERS, CONTENT, WEBHOOK, Box, wait
-from appliance.host import Host
-from appliance.machine import ROOT, run
-from appliance.outside import DOMAIN, Outside
+from appliance.box import ANSWERS, WEBHOOK, Box
 from appliance.playbook import Played
 
 TEN_MINUTES = 600
-# what a checkout has: the operator gets it by git or as an archive
-LEFT_OUT = (".git", ".venv", "dist", "var", "build", "*.egg-info", "__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache")
 
 
 def test_one_command_installs_within_ten_minutes(fresh_box: Box, installed: Played) -> None:
@@ -91,36 +82,3 @@ def test_the_journal_shows_everything_under_one_name(box: Box) -> None:
     units = box.host.ssh("journalctl -t mostrador -o json --output-fields=_SYSTEMD_UNIT --no-pager")
     for unit in ("mostrador-web", "mostrador-worker", "mostrador-check"):
         assert f"{unit}.service" in units
-
-
-@pytest.fixture
-def second_host(outside: Outside, box: Box) -> Iterator[Host]:
-    """The domain leads to it for a while."""
-    with Host("self", dns=outside.address) as host:
-        outside.befriend(host)
-        outside.point(host.address)
-        yield host
-        outside.point(box.host.address)
-
-
-def test_the_install_script_on_the_server_does_the_same(second_host: Host, box: Box, outside: Outside, tmp_path: Path) -> None:
-    archive = tmp_path / "mostrador.tar.gz"
-    run("tar", "--create", "--gzip", "--file", archive, *(f"--exclude={name}" for name in LEFT_OUT), "-C", ROOT, ".")
-    second_host.copy(archive, "/root/mostrador.tar.gz")
-    second_host.copy(Path(box.variables["mostrador_release"]), "/root/mostrador-release.tar.gz")
-    second_host.ssh(
-        "mkdir -p /root/mostrador/dist && tar xf /root/mostrador.tar.gz -C /root/mostrador"
-        f" && mv /root/mostrador-release.tar.gz /root/mostrador/dist/{Path(box.variables['mostrador_release']).name}"
-    )
-    started = time.monotonic()
-    words = f"/root/mostrador/scripts/install -e mostrador_acme_directory_url={outside.acme_directory_url}"
-    done = second_host.type(words, f"{DOMAIN}\nowner@mostrador.test\n", 900)
-    assert done.returncode == 0, (done.stdout + done.stderr)[-4000:]
-    assert time.monotonic() - started < TEN_MINUTES
-    there = Box(second_host, outside, Path(box.variables["mostrador_release"]))
-    for name, value in {**outside.settings(), "MODE": "live"}.items():
-        there.mostrador(f"settings set {name.lower()} -", stdin=value)
-    there.mostrador("content import -", stdin=CONTENT.read_text())
-    wait(there.is_well, 30, "it is well")
-    assert "Pebble" in str(there.certificate()["issuer"])
-    assert there.ask("horario", 60) == ANSWERS["horario"]

@@ -20,7 +20,7 @@ TABLES = ("contact", "conversation", "message", "turn", "part", "entry", "revisi
 @dataclass
 class Restored:
     """old and new: the boxes; rows: of the old one's tables when the backup was made; earlier: conversations from before it,
-    later: from between the backup and the restore."""
+    later: from between the backup and the restore; words: of the restore's command."""
 
     old: Box
     new: Box
@@ -28,6 +28,7 @@ class Restored:
     ids: dict[str, int]
     earlier: list[int]
     later: list[int]
+    words: tuple[str, ...]
 
 
 def newest_bundle(box: Box) -> str:
@@ -108,7 +109,7 @@ def restored(box: Box, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Res
         words = ("-e", f"mostrador_bundle={bundle}", "-e", f"mostrador_key_file={key}")
         played = new.play("restore.yml", *words)
         assert played.is_good, played.output[-4000:]
-        yield Restored(box, new, rows, ids, earlier, later)
+        yield Restored(box, new, rows, ids, earlier, later, words)
         box.outside.point(box.host.address)
 
 
@@ -157,3 +158,34 @@ def test_the_old_box_says_nothing_even_when_it_is_told_of_a_message(restored: Re
 
 def test_the_recovery_key_stays_the_owner_s(restored: Restored) -> None:
     assert restored.new.mostrador("backup key").split()[-1] == restored.old.mostrador("backup key").split()[-1]
+
+
+def test_its_copy_off_the_box_can_be_fetched_back(restored: Restored) -> None:
+    """From the new box, which was told of a place for copies: what lies there is what was proved."""
+    new = restored.new
+    new.mostrador("backup make")
+    name = Path(newest_bundle(new)).name
+    restic = "set -a; . /etc/mostrador/restic.env; RESTIC_PASSWORD=$(grep ^AGE /etc/mostrador/backup.key) restic --no-cache"
+    new.host.ssh(f"{restic} restore latest --target /root/fetched --include {name}")
+    assert new.host.ssh(f"find /root/fetched -name {name} -exec cmp {{}} {BACKUPS}/{name} \\; -print").strip().endswith(name)
+
+
+def test_a_restore_that_was_cut_between_the_database_and_the_keys_is_finished_by_the_same_command(restored: Restored) -> None:
+    """The power fails while the new box's database is that of the backup and its keys aren't yet."""
+    new, words = restored.new, (*restored.words, "-e", "mostrador_restore_replace=true")
+    kept = new.host.ssh("sha256sum /etc/mostrador/secret_key /etc/mostrador/webhook_token")
+    new.host.ssh("cd /etc/mostrador && openssl rand -hex 24 > secret_key && mount --bind secret_key secret_key")
+    cut = new.play("restore.yml", *words)
+    assert not cut.is_good
+    assert new.host.ssh("cat /opt/mostrador/restoring").strip().endswith(".tar.age")
+    new.host.cut_power()
+    new.host.boot()
+    finished = new.play("restore.yml", *words)
+    assert finished.is_good, finished.output[-4000:]
+    assert new.host.ssh("sha256sum /etc/mostrador/secret_key /etc/mostrador/webhook_token") == kept
+    assert new.host.ssh("ls /opt/mostrador/restoring 2>/dev/null; true") == ""
+    assert count_rows(new, restored.ids) == restored.rows
+    wait(lambda: new.sql("SELECT held_at IS NULL FROM instance") == "t", 150, "it has caught up", every_s=2)
+    wait(new.is_well, 20, "it is well")
+    assert new.ask("horario", 60) == ANSWERS["horario"]
+    assert [new.said(c) for c in restored.later] == [[ANSWERS["horario"]]] * len(restored.later), "nothing twice"

@@ -10,22 +10,24 @@ import sys
 # before chatbot is imported: a developer's .env and var/local.env are no part of this
 os.environ["ENV_FILE"] = os.environ["VAR_DIR"] = os.devnull
 
-from bench import ack, backlog, fairness, memory, turns
+from bench import ack, backlog, fairness, memory, panel, turns
 from bench.table import show_table, to_json
 
-PARTS = {"ack": ack, "turns": turns, "backlog": backlog, "fairness": fairness, "memory": memory}
+PARTS = {"ack": ack, "turns": turns, "backlog": backlog, "fairness": fairness, "memory": memory, "panel": panel}
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
     parser.add_argument("part", nargs="?", default="all", choices=[*PARTS, "all"])
+    parser.add_argument("--panel", action="store_true", help="the same as panel")
     parser.add_argument("--seconds", type=float, default=8, help="of each measurement; backlogs are as large as fits")
     parser.add_argument("--rounds", type=int, default=3, help="ours and the bound alternate; medians are shown")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     given = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     figures = []
-    for name in PARTS if given.part == "all" else [given.part]:
+    part = "panel" if given.panel else given.part
+    for name in PARTS if part == "all" else [part]:
         print(f"{name} ...", file=sys.stderr, flush=True)  # noqa: T201
         figures += PARTS[name].measure(given.seconds, given.rounds)
     print(to_json(figures) if given.json else show_table(figures))  # noqa: T201

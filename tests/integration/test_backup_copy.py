@@ -62,7 +62,7 @@ def test_the_proved_bundle_is_copied_into_a_repository_made_on_the_first_night(s
     assert calls(restic) == ["cat", "init", "backup", "forget"]
     lines = (restic / "calls").read_text()
     assert str(bundle.path) in lines
-    assert "--keep-daily 7 --keep-weekly 4" in lines
+    assert "--keep-last 2 --keep-daily 7 --keep-weekly 4" in lines
     tags = [re.findall(r"--tag (\S+)", line) for line in lines.splitlines() if "--tag" in line]
     assert tags == [[f"mostrador-{ID}"]] * 2, "another installation's copies are never forgotten"
     assert all(line.split()[1] == str(shop.key) for line in lines.splitlines()), "the recovery key opens it"
@@ -72,6 +72,15 @@ def test_the_proved_bundle_is_copied_into_a_repository_made_on_the_first_night(s
     assert "hidden" not in json.dumps(proof)
     copy_away(bundle.name, shop.places, ID)
     assert calls(restic)[4:] == ["cat", "backup", "forget"]
+
+
+def test_what_is_no_longer_what_was_proved_is_not_copied(shop: Shop, restic: Path) -> None:
+    bundle = shop.make(NOW)
+    with bundle.path.open("ab") as file:
+        file.write(b"x")
+    with pytest.raises(CopyError, match="isn't what was proved"):
+        copy_away(bundle.name, shop.places, ID)
+    assert not (restic / "calls").exists()
 
 
 def test_a_password_of_its_own_is_used(shop: Shop, restic: Path) -> None:

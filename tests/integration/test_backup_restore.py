@@ -13,7 +13,7 @@ import pytest
 from postgres import GivenPostgres, Postgres
 from pydantic import SecretStr
 from pyrage import x25519
-from sqlalchemy import create_engine, make_url
+from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.pool import NullPool
 
 from chatbot.backup.making import make_backup
@@ -140,6 +140,29 @@ def test_also_the_own_backup_put_back_is_another_installation_and_held(make_shop
     assert shop.run("SELECT held_at = restored_at FROM instance") == [True]
     assert found["former_database"] == f"{shop.database}_before_restore"
     assert found["former_database"] in shop.databases(), "what was there is put aside, not away"
+
+
+def test_a_restore_that_was_cut_off_and_begins_again_keeps_what_the_first_one_replaced(make_shop: MakeShop) -> None:
+    shop = fill(make_shop())
+    bundle = shop.make(NOW)
+    shop.talk(3)
+    shop.restore(bundle, shop.key, replace=True, again=True)  # the first one was cut off before it had replaced anything
+    assert count_former(shop) == 43
+    found = shop.restore(bundle, shop.key, replace=True, again=True)  # and this one after it had
+    assert found["former_database"] == f"{shop.database}_before_restore"
+    assert shop.databases() == {shop.database, found["former_database"]}
+    assert shop.run("SELECT count(*) FROM conversation") == [40]
+    assert count_former(shop) == 43
+    shop.run("UPDATE instance SET held_at = NULL")
+    shop.talk(2)
+    shop.restore(bundle, shop.key, replace=True, again=True)
+    assert count_former(shop) == 42, "what was in use since is never thrown away"
+
+
+def count_former(shop: Shop) -> int:
+    url = make_url(shop.config.database_url).set(database=f"{shop.database}_before_restore")
+    with create_engine(url, poolclass=NullPool).connect() as connection:
+        return int(connection.scalar(text("SELECT count(*) FROM conversation")) or 0)
 
 
 def test_what_was_on_its_way_at_the_backup_is_in_doubt(make_shop: MakeShop) -> None:

@@ -143,7 +143,7 @@ def test_spending_limit_is_a_guided_line_for_openai_only(patient: Patient) -> No
 
 
 def test_mode(patient: Patient) -> None:
-    assert patient.see("mode") == "ok ok"
+    assert patient.see("mode") == "ok suggest"
     patient.settings(mode="off")
     assert patient.see("mode") == "warn off"
 
@@ -677,3 +677,19 @@ def test_proved_backup(patient: Patient, proofs: Path) -> None:
     found = patient.find("backup")
     assert found is not None
     assert (found.key, found.values["problem"]) == ("spoiled", "message: 3 rows instead of 4")
+
+
+def test_a_failed_backup_is_told_by_its_own_line_and_hides_no_other_service(patient: Patient, proofs: Path) -> None:
+    failed, other = {"mostrador-backup.service": unit("failed", "oneshot")}, {"fail2ban.service": unit("inactive")}
+    add_proof(proofs, 2, proved_at=(datetime.now(UTC) - timedelta(hours=2)).isoformat())
+    patient.facts(units={**failed})
+    assert patient.see("units") == "fail bad", "refused before it was begun: no other line says so"
+    add_proof(proofs, 1, "failed", problem="message: 3 rows instead of 4")
+    assert patient.see("units") == "ok ok"
+    patient.facts(units={**failed, **other})
+    found = patient.find("units")
+    assert found is not None
+    assert found.parts == ("fail2ban.service",)
+    add_proof(proofs, 0, proved_at=(datetime.now(UTC) + timedelta(seconds=1)).isoformat())
+    patient.facts(units=failed)
+    assert patient.see("units") == "ok ok", "mended since root looked"

@@ -260,3 +260,14 @@ def test_the_sample_shop_is_whole() -> None:
     assert len(set(questions)) == len(questions)
     assert all(300 <= len(article.text.split()) <= 700 for article in content.article)
     assert all(canned.exact or canned.keywords or canned.patterns or canned.events for canned in content.canned)
+
+
+def test_switched_off_and_priority_come_back_as_they_were() -> None:
+    bodies = [
+        CannedResponse(key="hola", texts={"es": "Hola"}, exact=("hola",), enabled=False, priority=3),
+        FaqEntry(key="envios", questions={"es": ("¿Envíos?",)}, answers={"es": "Sí."}, enabled=False),
+    ]
+    written = dump(make_content(bodies))
+    assert "enabled: false" in written
+    assert parse(written) == bodies
+    assert parse(written.replace("enabled: false", "enabled: sí"))[1].enabled

@@ -18,7 +18,7 @@ from chatbot.doctor import CHECKS, describe
 CATALOGUE: dict[str, Any] = YAML(typ="safe").load((ROOT / "chatbot/checks/texts.yaml").read_text("utf-8"))
 SOURCES = [*sorted((ROOT / "chatbot/checks").glob("*.py")), ROOT / "chatbot/canary.py"]
 NAMES = re.compile(r"(?<!\{)\{(\w+)\}(?!\})")
-SAYINGS = [(c.id, key) for c in CHECKS for key in CATALOGUE[c.id] if key != "name"]
+SAYINGS = [(c.id, key) for c in CHECKS for key in CATALOGUE[c.id] if key not in {"name", "harm"}]
 
 
 def find_said(path: Path) -> Iterator[tuple[str, str, str]]:
@@ -58,7 +58,7 @@ def test_what_the_code_says_stands_in_the_texts(function: str, level: str, key: 
 def test_a_saying_has_both_languages_and_the_same_names(check_id: str, key: str) -> None:
     said = CATALOGUE[check_id][key]
     assert {"es", "en"} <= set(said) <= {"es", "en", "do"}
-    assert set(CATALOGUE[check_id]["name"]) == {"es", "en"}
+    assert set(CATALOGUE[check_id]["name"]) == set(CATALOGUE[check_id]["harm"]) == {"es", "en"}
     names = set(NAMES.findall(said["es"]))
     assert names == set(NAMES.findall(said["en"]))
     mend = said.get("do", "")

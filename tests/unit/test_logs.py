@@ -75,6 +75,17 @@ def test_a_value_hidden_later_is_masked_in_tracebacks_too(stream: io.StringIO) -
     assert "ValueError" in stream.getvalue()
 
 
+def test_tracebacks_are_without_local_variables(stream: io.StringIO) -> None:
+    configure(stream, "production")
+    typed = "what a customer wrote"
+    try:
+        int("x" if typed else "")
+    except ValueError:
+        structlog.get_logger("x").exception("failed")
+    assert typed not in stream.getvalue()
+    assert "test_logs.py" in stream.getvalue()
+
+
 def test_production_logs_one_json_object_a_line(stream: io.StringIO) -> None:
     configure(stream, "production")
     structlog.get_logger("chatbot.x").info("stored", conversation=7)

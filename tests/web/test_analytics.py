@@ -49,6 +49,54 @@ def test_rolling_up_twice_gives_the_same_and_what_the_rows_say(connection: Conne
     assert 5 <= middle <= 8
 
 
+ZONE = ZoneInfo("Europe/Madrid")
+
+
+def test_days_that_are_over_are_summed_once_more_and_say_the_same(connection: Connection) -> None:
+    add_some(connection)
+    numbers.roll_up(connection, NOW + timedelta(minutes=1))
+    period = numbers.Period(NOW.date() - timedelta(days=5), NOW.date(), ZONE)
+    before = numbers.read_report(connection, period), numbers.sum_total(connection, period)
+    hours = before[0].by["hour"]
+    assert sum(figures.turns for figures in hours.values()) == before[0].total.turns == 9
+    assert hours["13"].counts == {"answered": 1}  # the newest of them, at 13:30 in Madrid
+    for _ in range(2):
+        numbers.roll_up_days(connection, NOW, ZONE)
+        days = connection.scalars(text("SELECT DISTINCT day FROM daily ORDER BY day")).all()
+        assert days == [NOW.date() - timedelta(days=2), NOW.date() - timedelta(days=1)]
+        assert (numbers.read_report(connection, period), numbers.sum_total(connection, period)) == before
+        assert sum(numbers.read_latency(connection, period)) == 8
+
+
+def test_in_another_time_zone_the_days_are_summed_anew(connection: Connection) -> None:
+    add_some(connection)
+    numbers.roll_up(connection, NOW + timedelta(minutes=1))
+    numbers.roll_up_days(connection, NOW, ZONE)
+    auckland = ZoneInfo("Pacific/Auckland")
+    period = numbers.Period(NOW.date() - timedelta(days=5), NOW.date() + timedelta(days=1), auckland)
+    hourly = numbers.read_report(connection, period)
+    numbers.roll_up_days(connection, NOW, auckland)
+    assert connection.scalars(text("SELECT DISTINCT zone FROM daily")).all() == ["Pacific/Auckland"]
+    assert numbers.read_report(connection, period) == hourly
+    assert hourly.total.turns == 9
+
+
+def test_a_day_that_has_just_ended_is_still_counted_by_its_hours(connection: Connection) -> None:
+    """What is settled a little later must not be missing."""
+    add_some(connection)
+    numbers.roll_up(connection, NOW + timedelta(minutes=1))
+    numbers.roll_up_days(connection, datetime(2026, 3, 10, 1, 0, tzinfo=ZONE), ZONE)
+    assert connection.scalar(text("SELECT max(day) FROM daily")) == NOW.date() - timedelta(days=2)
+
+
+def test_questions_without_an_answer_go_by_an_index_of_their_own(connection: Connection) -> None:
+    only = f"AND turn.handoff_reason IN {numbers.UNKNOWING}"
+    period = {"start": NOW - timedelta(days=365), "end": NOW}
+    connection.execute(text("SET LOCAL enable_seqscan = off"))
+    plan = connection.scalars(text("EXPLAIN " + numbers.ASKED.format(only=only, sample=numbers.SAMPLE)), period).all()
+    assert any("ix_turn_unanswered" in line for line in plan)
+
+
 def test_the_page_and_its_csv_show_the_figures(app: Flask, make_client: Callable[[str], FlaskClient]) -> None:
     client = make_client("agent")
     with app.app_context(), db.engine.begin() as connection:
@@ -73,3 +121,14 @@ def test_the_nightly_prune_counts_first(app: Flask) -> None:
     assert app.test_cli_runner().invoke(args=["prune"]).exit_code == 0
     with app.app_context(), db.engine.connect() as connection:
         assert connection.execute(text("SELECT sum(turns) FROM hourly")).scalar() == 9
+
+
+def test_what_was_published_stands_on_the_charts_and_in_words(app: Flask, make_client: Callable[[str], FlaskClient]) -> None:
+    client = make_client("agent")
+    with app.app_context(), db.engine.begin() as connection:
+        for note, at in (("Precios nuevos", "2026-03-09 10:00+00"), ("Antes de todo", "2026-02-01 10:00+00")):
+            connection.execute(text("INSERT INTO release (note, created_at) VALUES (:note, :at)"), {"note": note, "at": at})
+    page = client.get("/analytics?from=2026-03-01&to=2026-03-10").text
+    assert "Precios nuevos" in page
+    assert "Antes de todo" not in page
+    assert f'"marks": [{int(datetime(2026, 3, 9, 10, tzinfo=UTC).timestamp())}]' in page

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -10,9 +11,21 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import event
 
-from chatbot.content import CannedResponse, FaqEntry, load_draft, save_drafts
+from chatbot.content import (
+    Assistant,
+    CannedResponse,
+    FaqEntry,
+    live_release_id,
+    load_content,
+    load_draft,
+    publish,
+    save_drafts,
+)
 from chatbot.db import db
-from chatbot.drafts import read_newest
+from chatbot.drafts import count_changes, read_newest
+from chatbot.llm import Means
+from chatbot.rehearse import rehearse
+from chatbot.settings import Settings
 
 MakeClient = Callable[[str], FlaskClient]
 NASTY = "<img src=x onerror=alert(1)>"
@@ -153,3 +166,102 @@ def test_two_thousand_faqs_are_listed_with_a_handful_of_queries(app: Flask, edit
         in editor.get(page.text.split('rel="next"')[0].rsplit('href="', 1)[1].split('"')[0].replace("&amp;", "&")).text
     )
     assert "faq-1234" in editor.get("/content/faq?q=pregunta+1234").text
+
+
+CANNED = {"texts_es": "Hola", "keywords": "hola"}
+
+
+def ask(app: Flask, question: str) -> str:
+    """What customers get of what is published."""
+    with app.app_context(), db.engine.begin() as connection:
+        publish(connection)
+        content, means = load_content(connection, live_release_id(connection)), Means(db.engine, Settings())
+        of_draft = load_draft(connection)
+    reply, _parts, _trace = rehearse(means, content, question)
+    assert rehearse(means, of_draft, question)[0].sources == reply.sources  # the test bot's draft agrees
+    return " ".join(reply.sources)
+
+
+def test_what_is_switched_off_is_kept_and_not_answered_with(app: Flask, editor: FlaskClient) -> None:
+    article = {
+        "title": "Lavado",
+        "text": "Las colchas de algodón se lavan a treinta grados.",
+        "language": "es",
+        "key": "lavado",
+    }
+    editor.post("/content/faq", data=FAQ | {"key": "envios"})
+    editor.post("/content/article", data=article)
+    assert ask(app, "¿Hacéis envíos?") == "faq:envios"
+    assert ask(app, "¿Cómo se lavan las colchas de algodón?") == "article:lavado"
+    for kind, key in (("faq", "envios"), ("article", "lavado")):
+        editor.post(f"/content/{kind}/switch", data={"key": key, "act": "off"})
+    assert "faq:envios" not in ask(app, "¿Hacéis envíos?")
+    assert "article:lavado" not in ask(app, "¿Cómo se lavan las colchas de algodón?")
+    page = editor.get("/content/faq?state=off").text
+    assert "envios" in page
+    assert "switched off" in page
+    for kind, key in (("faq", "envios"), ("article", "lavado")):
+        editor.post(f"/content/{kind}/switch", data={"key": key, "act": "on"})
+    assert ask(app, "¿Hacéis envíos?") == "faq:envios"
+    assert ask(app, "¿Cómo se lavan las colchas de algodón?") == "article:lavado"
+
+
+def test_off_and_on_again_is_no_change(app: Flask, editor: FlaskClient) -> None:
+    editor.post("/content/faq", data=FAQ | {"key": "envios"})
+    editor.post("/release/publish")
+    editor.post("/content/faq/switch", data={"key": "envios", "act": "off"})
+    with app.app_context():
+        assert count_changes(db.session.connection()) == 1
+    editor.post("/content/faq/switch", data={"key": "envios", "act": "on"})
+    with app.app_context():
+        assert count_changes(db.session.connection()) == 0
+
+
+def test_bulk_acts_are_undone_as_they_were(app: Flask, editor: FlaskClient) -> None:
+    for key in ("uno", "dos"):
+        editor.post("/content/faq", data=FAQ | {"key": key, "questions_es": f"¿Pregunta {key}?"})
+    editor.post("/content/faq/switch", data={"key": "uno", "act": "off"})
+    editor.get("/content/faq")
+    editor.post("/content/faq/switch", data={"key": ["uno", "dos"], "act": "off"})
+    undo = re.search(r'action="(/content/faq/back[^"]+)"', editor.get("/content/faq").text)
+    assert undo is not None
+    editor.post(undo[1].replace("&amp;", "&"))
+    assert {key: faq.enabled for key, faq in draft_faq(app).items()} == {"uno": False, "dos": True}
+
+
+def test_the_first_template_of_several_is_the_one_put_first(app: Flask, editor: FlaskClient) -> None:
+    for key in ("aaa", "bbb"):
+        editor.post("/content/canned", data=CANNED | {"key": key})
+    assert ask(app, "hola") == "canned:aaa"
+    editor.post("/content/canned/switch", data={"key": "bbb", "act": "first"})
+    assert ask(app, "hola") == "canned:bbb"
+    assert "priority 1" in editor.get("/content/canned").text
+    form = {"key_was": "aaa", "opened_at": newest_of(app, "canned", "aaa"), "priority": "7"}
+    editor.post("/content/canned", data=CANNED | form)
+    assert ask(app, "hola") == "canned:aaa"
+
+
+def test_order_is_offered_only_where_it_has_an_effect(editor: FlaskClient) -> None:
+    editor.post("/content/faq", data=FAQ | {"key": "envios"})
+    assert "Put first" not in editor.get("/content/faq").text
+    assert editor.post("/content/faq/switch", data={"key": "envios", "act": "first"}).status_code == 400
+
+
+def test_the_form_keeps_what_it_does_not_show(app: Flask, editor: FlaskClient) -> None:
+    kept = Assistant(key="ana", name="Ana", instructions="Sé breve.", history_tokens=99)
+    with app.app_context(), db.engine.begin() as connection:
+        save_drafts(connection, [kept])
+    data = {"key_was": "ana", "opened_at": newest_of(app, "assistant", "ana"), "name": "Ana María", "instructions": "Sé breve."}
+    data |= {"tone": "cercano", "languages": ["es", "en"], "default_language": "es", "length": "short", "off": "1"}
+    assert editor.post("/content/assistant", data=data).status_code == 303
+    with app.app_context(), db.engine.begin() as connection:
+        saved = load_draft(connection).assistant[0]
+    assert (saved.name, saved.history_tokens, saved.enabled) == ("Ana María", 99, False)
+    assert "Switched off" in editor.get("/content/assistant/ana/history").text
+
+
+def newest_of(app: Flask, kind: str, key: str) -> int:
+    with app.app_context(), db.engine.begin() as connection:
+        row = read_newest(connection, kind, key)
+    assert row is not None
+    return int(row.id)

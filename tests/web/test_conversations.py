@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import csv
+import html
 import io
 import json
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import func, insert, select, text
+from sqlalchemy import column, func, insert, select, text, update
+from sqlalchemy import table as sql_table
 from sqlalchemy.dialects import postgresql
 
-from chatbot import conversations
+from chatbot import conversations, message_search
 from chatbot.db import db
 from chatbot.models import Contact, Conversation, Inbox, Message, Part, Turn, TurnTrace, Webhook
 from chatbot.models.people import AuditLine
@@ -38,9 +42,10 @@ def shop(app: Flask) -> Flask:
         )
         for n, text_in, state in ((901, "¿Cuánto tarda el envío?", "answered"), (902, "=1+1 devolución", "ignored")):
             at = now - timedelta(days=n - 901)
-            c.execute(insert(Conversation).values(id=n, chatwoot_id=n, inbox_id=901, contact_id=n, updated_at=at))
-            c.execute(insert(Message).values(id=n, conversation_id=n, chatwoot_id=n, seq=1, author="customer", text=text_in))
             responder, rule = ("faq", None) if n == 901 else (None, "paused")
+            last = {"last_state": state, "last_responder": responder, "language": "es"}
+            c.execute(insert(Conversation).values(id=n, chatwoot_id=n, inbox_id=901, contact_id=n, updated_at=at, **last))
+            c.execute(insert(Message).values(id=n, conversation_id=n, chatwoot_id=n, seq=1, author="customer", text=text_in))
             row = {"id": n, "conversation_id": n, "epoch": 1, "from_seq": 0, "to_seq": 1, "mode": "live", "state": state}
             row |= {"responder": responder, "rule": rule, "finished_at": now, "language": "es"}
             c.execute(insert(Turn).values(**row, sources=["faq:envios"] if n == 901 else []))
@@ -121,14 +126,115 @@ def test_erasing_needs_the_name_and_leaves_nothing(shop: Flask, make_client: Mak
         assert tuple(line) == ("contact:901", None, None)
 
 
-@pytest.mark.parametrize(("search", "index"), [("", "ix_conversation_updated_at"), ("envio", "ix_message_search")])
-def test_list_and_search_go_by_an_index(shop: Flask, search: str, index: str) -> None:
-    statement = conversations.select_conversations(search, {})
-    if not search:
-        statement = statement.order_by(Conversation.updated_at.desc(), Conversation.id.desc()).limit(51)
+def explain(app: Flask, statement: Any) -> str:
     compiled = statement.compile(dialect=postgresql.dialect(), compile_kwargs={"literal_binds": True})
-    with shop.app_context(), db.engine.begin() as c:
+    with app.app_context(), db.engine.begin() as c:
         c.execute(text("SET LOCAL enable_seqscan = off"))
         c.execute(text("SET LOCAL enable_sort = off"))
-        plan = "\n".join(c.exec_driver_sql(f"EXPLAIN {compiled}".replace("%%", "%").replace("%", "%%")).scalars())
-    assert index in plan
+        return "\n".join(c.exec_driver_sql(f"EXPLAIN {compiled}".replace("%%", "%").replace("%", "%%")).scalars())
+
+
+def test_the_list_goes_by_an_index(shop: Flask) -> None:
+    statement = conversations.select_ids({}).order_by(Conversation.updated_at.desc(), Conversation.id.desc()).limit(51)
+    assert "ix_conversation_updated_at" in explain(shop, statement)
+
+
+@pytest.mark.parametrize("table", ["message", "part"])
+def test_a_search_goes_by_an_index(shop: Flask, table: str) -> None:
+    statement = select(column("conversation_id")).select_from(sql_table(table)).where(message_search.matches(table, ["envio"]))
+    assert f"ix_{table}_search" in explain(shop, statement)
+
+
+@pytest.fixture
+def small_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three messages are very many, and two ids a window."""
+    monkeypatch.setattr(message_search, "MOST", 3)
+    monkeypatch.setattr(message_search, "WINDOW", 2)
+
+
+def add_messages(app: Flask, texts: list[str]) -> None:
+    """One a conversation, each a day after the one before. Conversation 1000 is the oldest."""
+    begin = datetime.now(UTC) - timedelta(days=len(texts))
+    with app.app_context(), db.engine.begin() as c:
+        c.execute(update(Message).values(arrived_at=begin - timedelta(days=1)))  # ids are in the order of time
+        for n, words in enumerate(texts, start=1000):
+            at = begin + timedelta(days=n - 1000)
+            c.execute(insert(Conversation).values(id=n, chatwoot_id=n, inbox_id=901, updated_at=at))
+            row = {"id": n, "conversation_id": n, "chatwoot_id": n, "seq": 1, "author": "customer", "arrived_at": at}
+            c.execute(insert(Message).values(**row, text=words))
+
+
+def list_found(page: str) -> list[int]:
+    return [int(number) for number in re.findall(r'"/conversations/(1\d\d\d)"', page)]
+
+
+@pytest.mark.usefixtures("small_search")
+def test_a_word_of_very_many_messages_finds_the_newest_and_says_so(shop: Flask, make_client: Make) -> None:
+    add_messages(shop, ["pedido"] * 5 + ["otra cosa"] * 4)
+    page = make_client("agent").get("/conversations?q=pedido", headers=EN).text
+    assert list_found(page) == [1004, 1003, 1002]
+    assert "the newest 3 were searched" in page
+
+
+@pytest.mark.usefixtures("small_search")
+def test_a_last_day_finds_the_older_ones(shop: Flask, make_client: Make) -> None:
+    add_messages(shop, ["pedido"] * 9)
+    until = datetime.now(UTC) - timedelta(days=9 - 2)
+    page = make_client("agent").get(f"/conversations?q=pedido&to={until:%Y-%m-%d}", headers=EN).text
+    assert set(list_found(page)) >= {1001, 1000}
+    assert max(list_found(page)) <= 1003
+
+
+def test_a_rare_word_finds_all_and_says_nothing(shop: Flask, make_client: Make) -> None:
+    add_messages(shop, ["pedido"] * 4)
+    page = make_client("agent").get("/conversations?q=pedido", headers=EN).text
+    assert list_found(page) == [1003, 1002, 1001, 1000]
+    assert "were searched" not in page
+
+
+def test_the_second_page_goes_on_where_the_first_ended(shop: Flask, make_client: Make) -> None:
+    add_messages(shop, ["hola"] * 70)
+    client = make_client("agent")
+    first = client.get("/conversations?q=hola&from=2020-01-01").text
+    found = re.search(r'href="([^"]*)" rel="next"', first)
+    assert found
+    second = client.get(html.unescape(found[1])).text
+    assert list_found(first) + list_found(second) == list(range(1069, 999, -1))
+
+
+@pytest.mark.usefixtures("small_search")
+def test_the_export_leaves_none_out(shop: Flask, make_client: Make) -> None:
+    add_messages(shop, ["pedido"] * 9)
+    lines = make_client("agent").get("/conversations/export.jsonl?q=pedido").text.splitlines()
+    assert [json.loads(line)["id"] for line in lines] == list(range(1008, 999, -1))
+
+
+def test_a_long_conversation_is_read_page_by_page_without_a_gap(shop: Flask, make_client: Make) -> None:
+    """Among messages of one moment, and turns of the same one, nothing is left out or shown twice."""
+    begin = datetime.now(UTC) - timedelta(days=1)
+    count = 2 * conversations.PAGE_LINES + 7
+    with shop.app_context(), db.engine.begin() as c:
+        c.execute(insert(Conversation).values(id=1000, chatwoot_id=1000, inbox_id=901))
+        for n in range(count):
+            at = begin + timedelta(minutes=n // 5)
+            message = {"conversation_id": 1000, "chatwoot_id": 5000 + n, "seq": n, "author": "customer", "arrived_at": at}
+            c.execute(insert(Message).values(**message, text=f"línea-{n}."))
+            turn = {"conversation_id": 1000, "epoch": 1, "from_seq": n, "to_seq": n + 1, "mode": "live", "state": "answered"}
+            if n % 4 == 0:
+                turn_id = c.execute(insert(Turn).values(**turn, finished_at=at).returning(Turn.id)).scalar_one()
+                part = {"turn_id": turn_id, "conversation_id": 1000, "ordinal": 0, "mark": f"k{n}", "state": "sent"}
+                c.execute(insert(Part).values(**part, text=f"línea-r{n}."))
+    client, address, seen, pages = make_client("agent"), "/conversations/1000", list[str](), 0
+    while address:
+        page = client.get(address, headers=EN).text
+        seen += re.findall(r"línea-(r?\d+)\.", re.sub(r"<(details|a)\b.*?</\1>", "", page, flags=re.DOTALL))
+        found = re.search(r'href="([^"]*before=[^"]*)"', page)
+        address, pages = html.unescape(found[1]) if found else "", pages + 1
+    assert pages == 3
+    assert sorted(seen) == sorted([str(n) for n in range(count)] + [f"r{n}" for n in range(0, count, 4)])
+
+
+@pytest.mark.parametrize("place", ["x", "~~", "2026-01-01~1~1", "2026-01-01T00:00:00+00:00~1~" + "9" * 30])
+def test_a_wrong_place_shows_the_newest(shop: Flask, make_client: Make, place: str) -> None:
+    page = make_client("agent").get("/conversations/901", query_string={"before": place}).text
+    assert "Cinco días" in page

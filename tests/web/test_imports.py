@@ -146,7 +146,7 @@ def test_a_workbook_is_read_and_written(app: Flask, client: FlaskClient) -> None
         save_drafts(connection, [make_faq("suma", "=1+1", "-dos- o @tres")])
     sheet = client.get("/imports/export/faq.xlsx").data
     rows = CalamineWorkbook.from_filelike(io.BytesIO(sheet)).get_sheet_by_index(0).to_python()
-    assert ["suma", "'=1+1", "", "'-dos- o @tres", "", "no", ""] in rows
+    assert ["suma", "'=1+1", "", "'-dos- o @tres", "", "no", "", "yes"] in rows
     sent = upload(client, sheet, "faq.xlsx")
     assert read_counts(client.get(sent.location).text) == [0, 0, 2, 0], "what comes back is what went out"
 
@@ -238,3 +238,22 @@ def test_what_is_in_a_file_is_never_markup(client: FlaskClient) -> None:
     page = client.get(client.post("/imports", data={"kind": "faq", "cells": cells}).location).text
     assert "<img src=x" not in page
     assert "<script>alert" not in page
+
+
+def test_a_wrong_content_file_is_explained_in_spanish(make_client: Callable[[str], FlaskClient]) -> None:
+    client = make_client("editor")
+    client.environ_base["HTTP_ACCEPT_LANGUAGE"] = "es"
+    broken = b"version: 1\nfaq:\n  - key: Envios\n    preguntas: a\n    answer: b\ncanned:\n  - key: hola\n    text: a\n    patterns: '(x'\n"
+    page = client.post("/imports", data={"kind": "faq", "file": (io.BytesIO(broken), "bot.yaml")}).text
+    for said in (
+        "bot.yaml, línea 3",
+        "solo puede llevar letras minúsculas",
+        "campo desconocido",
+        "falta; añádelo",
+        "no es una expresión regular",
+    ):
+        assert said in page, said
+    for english in ("line 3", "unknown field", "is missing", "is not a regular"):
+        assert english not in page, english
+    page = client.post("/imports", data={"kind": "faq", "file": (io.BytesIO(b"version: 1\nfaq: [a\n"), "bot.yaml")}).text
+    assert "no es YAML válido" in page

@@ -1,0 +1,94 @@
+"""Searches what was written, in messages and in our parts, by their indexes, and never reads more than the newest MOST of each.
+
+A word that half of all messages have would else be looked up a hundred thousand times. Where more were found than are read,
+the page says so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, TextClause, func, literal_column, text
+
+MOST = 2_000
+WINDOW = 50_000  # ids; one that finds little is followed by a larger one
+# the expression of the two search indexes
+FOLDED = "to_tsvector('simple', translate(lower({0}.text), 'áàéèíìóòúùüñ', 'aaeeiioouuun'))"
+ACCENTS = str.maketrans("áàéèíìóòúùüñ", "aaeeiioouuun")
+QUERY = "plainto_tsquery('simple', :words)"
+# when a row came; parts may have no moment of their own
+MOMENTS = {
+    "message": "SELECT id, arrived_at AS at FROM message WHERE id >= :id ORDER BY id LIMIT 1",
+    "part": "SELECT part.id, turn.started_at AS at FROM part JOIN turn ON turn.id = part.turn_id WHERE part.id >= :id"
+    " ORDER BY part.id LIMIT 1",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Conversations in which somebody, or we, wrote all of the words in one message. is_all: no older ones were left out."""
+
+    ids: list[int]
+    is_all: bool
+
+
+def fold(words: list[str]) -> str:
+    return " ".join(words).lower().translate(ACCENTS)
+
+
+def matches(table: str, words: list[str]) -> Any:
+    """The same as a condition, for whoever has the time to read them all."""
+    query = func.plainto_tsquery(literal_column("'simple'::regconfig"), fold(words))
+    return literal_column(FOLDED.format(table)).op("@@")(query)
+
+
+def find_newest(connection: Connection, words: list[str], until: datetime | None = None) -> Found:
+    """until: nothing is looked for that came later."""
+    ids: set[int] = set()
+    is_all = True
+    for table in MOMENTS:
+        values = {"words": fold(words)}
+        found = connection.execute(_select(table, f"LIMIT {MOST + 1}"), values).scalars().all()
+        if len(found) > MOST:
+            is_all = False
+            found = _read_windows(connection, table, values, until)
+        ids.update(found)
+    return Found(sorted(ids), is_all)
+
+
+def _select(table: str, more: str) -> TextClause:
+    return text(f"SELECT conversation_id FROM {table} WHERE {FOLDED.format(table)} @@ {QUERY} {more}")
+
+
+def _read_windows(connection: Connection, table: str, values: dict[str, Any], until: datetime | None) -> list[int]:
+    """Ids are in the order of time, and so are the pages on the disk: from the newest backwards until MOST are found."""
+    high = connection.execute(text(f"SELECT coalesce(max(id), 0) + 1 FROM {table}")).scalar_one()
+    if until is not None:
+        high = _find_first_since(connection, table, until, high)
+    statement = _select(table, f"AND {table}.id >= :low AND {table}.id < :high ORDER BY {table}.id DESC LIMIT {MOST}")
+    found: list[int] = []
+    # else the planner may read the key's index alone, and make a vector of every text on the way
+    connection.execute(text("SET LOCAL enable_indexscan = off"))
+    size = WINDOW
+    while high > 0 and len(found) < MOST:
+        low = max(high - size, 0)
+        newest = connection.execute(statement, {**values, "low": low, "high": high}).scalars().all()
+        found += newest
+        high, size = low, size if len(newest) > MOST // 8 else min(size * 2, 4 * WINDOW)
+    connection.execute(text("SET LOCAL enable_indexscan = on"))
+    return found[:MOST]
+
+
+def _find_first_since(connection: Connection, table: str, moment: datetime, high: int) -> int:
+    """By halving: twenty looks at the key's index, where an index of moments would cost every message."""
+    statement, low = text(MOMENTS[table]), 0
+    while low < high:
+        middle = (low + high) // 2
+        row = connection.execute(statement, {"id": middle}).first()
+        if row is None or row.at >= moment:
+            high = middle
+        else:
+            low = row.id + 1
+    return high
