@@ -245,7 +245,10 @@ def choose_tested(inboxes: list[InboxFound], chosen: Collection[int]) -> InboxFo
 
 @dataclass(frozen=True, slots=True)
 class RoundTrip:
-    """What a test conversation needs. heard(number): the outcomes of what Chatwoot told us of a conversation."""
+    """What a test conversation needs. heard(number): the outcomes of what Chatwoot told us of a conversation.
+
+    is_settled(number): whether a worker has dealt with the customer's message, for which settle_s are given.
+    """
 
     origin: str
     token: str
@@ -257,15 +260,21 @@ class RoundTrip:
     says: str
     note: str
     heard: Callable[[int], set[str]]
+    is_settled: Callable[[int], bool]
+    settle_s: float
 
 
 def try_round_trip(given: RoundTrip) -> list[Step]:
-    """A customer's message made in Chatwoot, told to us, answered with a marked note, read back, and closed."""
+    """A customer's message made in Chatwoot, told to us, answered with a marked note, read back, and closed.
+
+    The note comes at once: its mark says that the message is answered, so that the bot leaves it alone.
+    """
     with ChatwootSetup(given.origin, given.token) as chatwoot:
         try:
             number = _write(chatwoot, given)
         except SetupError as e:
             return [Step("test_not_made", "failed", {"inbox": given.inbox.name, "kind": e.kind, "detail": e.detail})]
+        marked = _prove_mark(chatwoot, given, number)
         heard = _wait_for(given, number, "input", "heard")
         steps = [Step("test_made", "ok", {"inbox": given.inbox.name, "number": number}), heard]
         with suppress(SetupError):
@@ -274,7 +283,9 @@ def try_round_trip(given: RoundTrip) -> list[Step]:
                 steps.append(Step("test_open", "warn", {"inbox": given.inbox.name}))
             elif status == "open":  # Chatwoot tried to tell us, couldn't, and gave the conversation to people
                 steps[-1] = Step("heard_broken", "failed", heard.facts)
-        steps += _prove_mark(chatwoot, given, number, waits=heard.state == "ok")
+        steps += marked
+        if heard.state == "ok":
+            steps += _wait_for_ours(given, number, is_marked=marked[-1].state == "ok")
         try:
             chatwoot.resolve(given.account, number)
         except SetupError:
@@ -304,8 +315,7 @@ def _wait_for(given: RoundTrip, number: int, outcome: str, key: str) -> Step:
         time.sleep(POLL_S)
 
 
-def _prove_mark(chatwoot: ChatwootSetup, given: RoundTrip, number: int, *, waits: bool) -> list[Step]:
-    """The mark names the test's message as answered, so that the bot leaves it alone. waits: also for the note's echo."""
+def _prove_mark(chatwoot: ChatwootSetup, given: RoundTrip, number: int) -> list[Step]:
     try:
         newest = max((m["id"] for m in chatwoot.get_messages(given.account, number)), default=1)
         mark = str(Mark(number, newest, "n1", make_suffix()))
@@ -315,8 +325,18 @@ def _prove_mark(chatwoot: ChatwootSetup, given: RoundTrip, number: int, *, waits
         return [Step("note_not", "failed", {"kind": e.kind, "detail": e.detail})]
     attributes = found.get("content_attributes")
     is_same = isinstance(attributes, dict) and attributes.get("mostrador") == mark
-    steps = [Step("note"), Step("mark") if is_same else Step("mark_not", "failed")]
-    if waits:
+    return [Step("note"), Step("mark") if is_same else Step("mark_not", "failed")]
+
+
+def _wait_for_ours(given: RoundTrip, number: int, *, is_marked: bool) -> list[Step]:
+    """The note's echo, and then a worker, so that nothing of the bot's comes after the conversation is resolved."""
+    steps = []
+    if is_marked:
         echo = _wait_for(given, number, "echo", "echo")
         steps.append(echo if echo.state == "ok" else Step("echo_not", "warn", echo.facts))
-    return steps
+    until = time.monotonic() + given.settle_s
+    while not given.is_settled(number):
+        if time.monotonic() > until:
+            return [*steps, Step("worker_not", "warn")]
+        time.sleep(POLL_S)
+    return [*steps, Step("worker")]

@@ -229,7 +229,9 @@ def save_drafts(connection: Connection, bodies: Iterable[Body], author: str = ""
 def dump_body(body: Body) -> dict[str, Any]:
     """As a revision holds it: what came later is left out where it is as ever, so that switching off and on is no change."""
     fields = type(body).model_fields
-    later = {name for name in ("enabled", "priority") if name in fields and getattr(body, name) == fields[name].default}
+    later: set[str] = {
+        name for name in ("enabled", "priority") if name in fields and getattr(body, name) == fields[name].default
+    }
     return body.model_dump(mode="json", exclude=later)
 
 

@@ -50,9 +50,9 @@ last_message = (
 )
 
 
-def select_ids(filters: Mapping[str, str]) -> Select[Any]:
-    """Ids and moments of conversations, without order and limit. filters: state, responder, language, inbox (its id as
-    text), since and until (ISO moments, until excluded)."""
+def select_ids(filters: Mapping[str, str], found: list[int] | None = None) -> Select[Any]:
+    """Ids and moments of conversations, without order and limit. found: only among these. filters: state, responder,
+    language, inbox (its id as text), since and until (ISO moments, until excluded)."""
     statement = select(Conversation.id, Conversation.updated_at)
     columns = {
         "state": Conversation.last_state,
@@ -68,11 +68,11 @@ def select_ids(filters: Mapping[str, str]) -> Select[Any]:
         statement = statement.where(Conversation.updated_at < datetime.fromisoformat(until))
     if (inbox := filters.get("inbox", "")).isdecimal():
         statement = statement.where(Conversation.inbox_id == int(inbox))
-    return statement
-
-
-def among(statement: Select[Any], ids: list[int]) -> Select[Any]:
-    return statement.where(Conversation.id == any_(literal(ids, ARRAY(BigInteger))))
+    if found is None:
+        return statement
+    # these are looked up first: else the planner may walk through all conversations in the list's order to meet a few of them
+    few = statement.where(Conversation.id == any_(literal(found, ARRAY(BigInteger)))).cte("few").prefix_with("MATERIALIZED")
+    return select(few.c.id, few.c.updated_at)
 
 
 def select_rows(ids: Select[Any]) -> Select[Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -21,7 +21,8 @@ UNKNOWING = ("unsure", "llm_down", "crashed", "stale", "loop")  # handed off bec
 OUTCOMES = ("answered", "handed_off", "unanswered", "suggested", "ignored")
 AGAIN = timedelta(hours=2)  # a call is settled and a part sent a little after its turn was counted
 STALE = timedelta(minutes=5)
-SAMPLE = 2_000
+SAMPLE = 1_000
+SHORT_CHARS = 150  # what is longer is never asked twice in the same words
 
 HISTOGRAM = ", ".join(f"count(*) FILTER (WHERE bucket = {n})::int" for n in range(len(BOUNDS_S) + 1))
 ROLL_UP = text(f"""
@@ -52,17 +53,25 @@ SELECT hour, inbox_id, responder, language, outcome, count(*), count(*) FILTER (
 FROM f GROUP BY hour, inbox_id, responder, language, outcome
 """)
 SUMMED = ("turns", "conversations", "tokens", "micros", "unpriced")
-BY_DAY = "(hour AT TIME ZONE :zone)::date"
-CLOCK = "extract(hour FROM hour AT TIME ZONE :zone)"
+SUMS = ", ".join(f"sum({name})::bigint AS {name}" for name in SUMMED)
+LATENCY = ", ".join(f"coalesce(sum(latency[{n + 1}]), 0)::int" for n in range(len(BOUNDS_S) + 1))
+# hourly rows as daily ones, once for each kind
+AS_DAYS = f"""(
+  SELECT (hour AT TIME ZONE :zone)::date AS day, kind, name, outcome, {", ".join(SUMMED)},
+    CASE WHEN kind = 'total' THEN latency END AS latency
+  FROM hourly CROSS JOIN LATERAL (VALUES ('total', ''), ('hour', to_char(hour AT TIME ZONE :zone, 'HH24')),
+    ('inbox', inbox_id::text), ('responder', responder), ('language', language)) v (kind, name)
+  WHERE hour >= :rest AND hour < :end)
+"""
 ROLL_UP_DAYS = text(f"""
-INSERT INTO daily (day, inbox_id, responder, language, outcome, zone, {", ".join(SUMMED)}, latency, hours)
-SELECT {BY_DAY}, inbox_id, responder, language, outcome, :zone, {", ".join(f"sum({name})" for name in SUMMED)},
-  ARRAY[{", ".join(f"coalesce(sum(latency[{n + 1}]), 0)::int" for n in range(len(BOUNDS_S) + 1))}],
-  ARRAY[{", ".join(f"coalesce(sum(turns) FILTER (WHERE {CLOCK} = {n}), 0)::int" for n in range(24))}]
-FROM hourly WHERE hour >= :start AND hour < :end GROUP BY 1, 2, 3, 4, 5
+INSERT INTO daily (day, kind, name, outcome, zone, {", ".join(SUMMED)}, latency)
+SELECT day, kind, name, outcome, :zone, {SUMS}, CASE WHEN kind = 'total' THEN ARRAY[{LATENCY}] END
+FROM {AS_DAYS} h GROUP BY day, kind, name, outcome
 """)
+FIRST_HOUR = text("SELECT min(hour) FROM hourly")
 NEWEST_DAY = text("SELECT day, zone FROM daily ORDER BY day DESC LIMIT 1")
 FIRST = text("SELECT date_trunc('hour', min(finished_at), 'UTC') FROM turn")
+LOCK = text("SELECT pg_advisory_xact_lock(hashtext('mostrador hourly'))")
 NEWEST = text("SELECT hour, rolled_at FROM hourly ORDER BY hour DESC LIMIT 1")
 
 
@@ -71,7 +80,7 @@ def roll_up(connection: Connection, until: datetime) -> None:
 
     A day at a time, so that no statement is long even where nothing was ever counted.
     """
-    connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('mostrador hourly'))"))
+    connection.execute(LOCK)
     newest = connection.execute(NEWEST).first()
     start = newest.hour - AGAIN if newest else connection.execute(FIRST).scalar()
     while start is not None and start < until:
@@ -83,14 +92,22 @@ def roll_up(connection: Connection, until: datetime) -> None:
 
 
 def roll_up_days(connection: Connection, until: datetime, zone: ZoneInfo) -> None:
-    """Sums the days that were over some hours before `until`. Those of another time zone are summed anew."""
+    """Sums the days that were over some hours before `until`, a month in a statement. Those of another zone are made anew."""
+    connection.execute(LOCK)
     newest = connection.execute(NEWEST_DAY).first()
     if newest and newest.zone != zone.key:
         connection.execute(text("DELETE FROM daily"))
         newest = None
-    end = datetime.combine((until - 2 * AGAIN).astimezone(zone).date(), time(), zone)
-    start = datetime.combine(newest.day + timedelta(days=1), time(), zone) if newest else datetime.min.replace(tzinfo=UTC)
-    connection.execute(ROLL_UP_DAYS, {"start": start, "end": end, "zone": zone.key})
+    first = connection.execute(FIRST_HOUR).scalar()
+    if first is None:
+        return
+    day = newest.day + timedelta(days=1) if newest else first.astimezone(zone).date()
+    last = (until - 2 * AGAIN).astimezone(zone).date()
+    while day < last:
+        end = min(day + timedelta(days=31), last)
+        values = {"rest": datetime.combine(day, time(), zone), "end": datetime.combine(end, time(), zone), "zone": zone.key}
+        connection.execute(ROLL_UP_DAYS, values)
+        day = end
 
 
 def is_stale(connection: Connection, now: datetime) -> bool:
@@ -145,24 +162,16 @@ class Figures:
 
 
 NOTHING = Figures(Counter())
-# what figures may be grouped by in one statement
-GROUPS = {"total": "''", "day": "day::text"}
-KINDS = ("inbox", "responder", "language")  # and by each of these together, to be added up here
 # days from where they are summed, and the hours since then
-SUMS = ", ".join(f"sum({name})::bigint AS {name}" for name in SUMMED)
-COLUMNS = f"inbox_id, responder, language, outcome, {', '.join(SUMMED)}, latency"
-OF_DAYS = "FROM daily WHERE day >= :first AND day <= :last AND zone = :zone"
-OF_REST = "FROM hourly WHERE hour >= :rest AND hour < :end"
-SOURCE = f"(SELECT day, {COLUMNS} {OF_DAYS} UNION ALL SELECT {BY_DAY}, {COLUMNS} {OF_REST}) s"
-LATENCY = ", ".join(f"coalesce(sum(latency[{n + 1}]), 0)::bigint AS latency_{n}" for n in range(len(BOUNDS_S) + 1))
-CUBE = text(f"""
-SELECT inbox_id::text AS inbox, responder, language, outcome, {SUMS}, {LATENCY} FROM {SOURCE}
-GROUP BY inbox_id, responder, language, outcome ORDER BY 1, 2, 3
-""")
-HOURS = text(f"""
-SELECT outcome, {", ".join(f"sum(hours[{n + 1}])::bigint" for n in range(24))} {OF_DAYS} GROUP BY outcome
-UNION ALL SELECT outcome, {", ".join(f"sum(turns) FILTER (WHERE {CLOCK} = {n})" for n in range(24))} {OF_REST} GROUP BY outcome
-""")
+COLUMNS = f"day, kind, name, outcome, {', '.join(SUMMED)}, latency"
+SOURCE = f"""(
+  SELECT {COLUMNS} FROM daily WHERE day >= :first AND day <= :last AND zone = :zone
+  UNION ALL SELECT {COLUMNS} FROM {AS_DAYS} h) s
+"""
+BY_KIND = text(f"SELECT kind, name, outcome, {SUMS} FROM {SOURCE} GROUP BY 1, 2, 3 ORDER BY 2")
+BY_DAY = text(f"SELECT day::text AS name, outcome, {SUMS} FROM {SOURCE} WHERE kind = 'total' GROUP BY 1, 2 ORDER BY 1")
+TOTAL = text(f"SELECT outcome, {SUMS} FROM {SOURCE} WHERE kind = 'total' GROUP BY 1")
+HISTOGRAM_OF = text(f"SELECT {LATENCY} FROM {SOURCE} WHERE kind = 'total' AND outcome <> 'ignored'")
 
 
 def _bounds(connection: Connection, period: Period) -> dict[str, Any]:
@@ -173,23 +182,10 @@ def _bounds(connection: Connection, period: Period) -> dict[str, Any]:
     return {"first": period.first, "last": period.last, "zone": period.zone.key, "rest": rest, "end": period.end}
 
 
-def sum_by(connection: Connection, period: Period, group: str) -> dict[str, Figures]:
-    """Figures of a period by one of GROUPS."""
-    statement = text(f"SELECT {GROUPS[group]} AS name, outcome, {SUMS} FROM {SOURCE} GROUP BY 1, 2 ORDER BY 1")
-    return _add_up_by("name", connection.execute(statement, _bounds(connection, period)).all())
-
-
-def _add_up_by(column: str, rows: Sequence[Row[Any]]) -> dict[str, Figures]:
-    found: dict[str, list[Row[Any]]] = {}
-    for row in rows:
-        found.setdefault(row._mapping[column], []).append(row)
-    return {name: _add_up(of_name) for name, of_name in sorted(found.items())}
-
-
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All that Analytics shows of a period. by: "day", "hour" (turns only) and KINDS; histogram: of the first messages' times,
-    one number for each of BOUNDS_S and one beyond."""
+    """All that Analytics counts in a period. by: "day" (in ISO's way, those without a turn are left out), "hour" of the day,
+    "inbox", "responder", "language"; histogram: one number for each of BOUNDS_S, and one beyond."""
 
     total: Figures
     by: dict[str, dict[str, Figures]]
@@ -197,19 +193,27 @@ class Report:
 
 
 def read_report(connection: Connection, period: Period) -> Report:
-    bounds = _bounds(connection, period)
-    cube = connection.execute(CUBE, bounds).all()
-    by = {kind: _add_up_by(kind, cube) for kind in KINDS}
-    by["day"] = sum_by(connection, period, "day")
-    hours: dict[str, Counter[str]] = {}
-    for outcome, *turns in connection.execute(HOURS, bounds):
-        for hour, count in enumerate(turns):
-            if count:
-                hours.setdefault(f"{hour:02}", Counter())[outcome] += count
-    by["hour"] = {hour: Figures(counts) for hour, counts in sorted(hours.items())}
-    answers = [row._mapping for row in cube if row.outcome != "ignored"]
-    histogram = [sum(row[f"latency_{n}"] for row in answers) for n in range(len(BOUNDS_S) + 1)]
-    return Report(_add_up(cube), by, histogram)
+    rows: dict[str, list[Row[Any]]] = {kind: [] for kind in ("total", "hour", "inbox", "responder", "language")}
+    for row in connection.execute(BY_KIND, _bounds(connection, period)):
+        rows[row.kind].append(row)
+    by = {kind: _add_up_by_name(of_kind) for kind, of_kind in rows.items()}
+    total = by.pop("total").get("", NOTHING)
+    return Report(total, by | {"day": sum_by_day(connection, period)}, read_latency(connection, period))
+
+
+def sum_by_day(connection: Connection, period: Period) -> dict[str, Figures]:
+    return _add_up_by_name(connection.execute(BY_DAY, _bounds(connection, period)).all())
+
+
+def sum_total(connection: Connection, period: Period) -> Figures:
+    return _add_up(connection.execute(TOTAL, _bounds(connection, period)).all())
+
+
+def _add_up_by_name(rows: Sequence[Row[Any]]) -> dict[str, Figures]:
+    found: dict[str, list[Row[Any]]] = {}
+    for row in rows:
+        found.setdefault(row.name, []).append(row)
+    return {name: _add_up(of_name) for name, of_name in found.items()}
 
 
 def _add_up(rows: Sequence[Row[Any]]) -> Figures:
@@ -222,14 +226,9 @@ def _add_up(rows: Sequence[Row[Any]]) -> Figures:
     )
 
 
-def sum_total(connection: Connection, period: Period) -> Figures:
-    return sum_by(connection, period, "total").get("", NOTHING)
-
-
 def read_latency(connection: Connection, period: Period) -> list[int]:
     """The period's histogram: one number for each of BOUNDS_S, and one beyond."""
-    statement = text(f"SELECT {LATENCY} FROM {SOURCE} WHERE outcome <> 'ignored'")
-    return list(connection.execute(statement, _bounds(connection, period)).one())
+    return list(connection.execute(HISTOGRAM_OF, _bounds(connection, period)).one())
 
 
 def find_quantile(histogram: Sequence[int], share: float) -> float | None:
@@ -261,24 +260,26 @@ class AskedOften:
     count: int
 
 
-ASKED = """
-SELECT message.text FROM turn JOIN message ON message.turn_id = turn.id
-WHERE turn.finished_at >= :start AND turn.finished_at < :end AND turn.state <> 'ignored' AND message.text <> '' {only}
-ORDER BY turn.finished_at DESC LIMIT {sample}
+ASKED = f"""
+SELECT message.text FROM (
+  SELECT id, finished_at FROM turn WHERE finished_at >= :start AND finished_at < :end AND state <> 'ignored' {{only}}
+  ORDER BY finished_at DESC LIMIT {SAMPLE}) newest
+JOIN message ON message.turn_id = newest.id WHERE length(message.text) BETWEEN 1 AND {SHORT_CHARS}
+ORDER BY newest.finished_at DESC
 """
 
 
 def list_asked(connection: Connection, period: Period, only_unanswered: bool = False, limit: int = 10) -> list[AskedOften]:
-    """What was asked most among the period's newest SAMPLE messages, alike but for case, accents and signs."""
+    """What was asked most among the period's newest SAMPLE turns, alike but for case, accents and signs."""
     # literally, so that a prepared statement finds the index of these alone
-    only = f"AND turn.handoff_reason IN {UNKNOWING}" if only_unanswered else ""
+    only = f"AND handoff_reason IN {UNKNOWING}" if only_unanswered else ""
     values = {"start": period.start, "end": period.end}
     counts: Counter[str] = Counter()
     shown: dict[str, str] = {}
-    for said in connection.execute(text(ASKED.format(only=only, sample=SAMPLE)), values).scalars():
-        if key := " ".join(split_words(said[:300])):
+    for said in connection.execute(text(ASKED.format(only=only)), values).scalars():
+        if key := " ".join(split_words(said)):
             counts[key] += 1
-            shown.setdefault(key, " ".join(said[:300].split()))
+            shown.setdefault(key, " ".join(said.split()))
     return [AskedOften(shown[key], count) for key, count in counts.most_common(limit)]
 
 

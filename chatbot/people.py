@@ -150,7 +150,8 @@ def find_session(connection: Connection, account_id: int, key: str) -> Row[Any] 
     """id, and is_stale: whether mark_seen() is due. None: it was ended."""
     is_stale = (LoginSession.seen_at < func.now() - SEEN_EVERY).label("is_stale")
     wanted = (LoginSession.account_id == account_id, LoginSession.key_hash == _hash(key))
-    return connection.execute(select(LoginSession.id, is_stale).where(*wanted)).first()
+    columns: list[Any] = [LoginSession.id, is_stale]
+    return connection.execute(select(*columns).where(*wanted)).first()
 
 
 def mark_seen(connection: Connection, session_id: int, address: str) -> None:

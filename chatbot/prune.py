@@ -17,6 +17,7 @@ FIXED = {
     "import_job": ("id", "created_at", 30),
     "login_failure": ("id", "failed_at", 1),
     "login_session": ("id", "seen_at", 60),
+    "kept_form": ("id", "created_at", 1),
     "fault": ("id", "at", 30),
 }
 PAST = "now() - make_interval(days => :days)"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, text
+from sqlalchemy import Connection, select, text
 
 from chatbot.models import Conversation, Inbox, Part, Turn, TurnTrace
 
@@ -40,7 +40,7 @@ def _ring(connection: Connection, statement: Any, chatwoot_id: int) -> bool:
     return is_done
 
 
-def read_place(connection: Connection, chatwoot_id: int) -> Row[Any] | None:
+def read_place(connection: Connection, chatwoot_id: int) -> Any | None:
     """(id, chatwoot_id, owner, inbox), or None where the bot never saw the conversation."""
     columns = (Conversation.id, Conversation.chatwoot_id, Conversation.owner, Inbox.name.label("inbox"))
     statement = select(*columns).join(Inbox, Inbox.id == Conversation.inbox_id)

@@ -84,6 +84,7 @@ def name_rule(code: str) -> str:
         "reaction": _("it was only a reaction"),
         "group": _("it came from a group"),
         "campaign": _("it belongs to a campaign"),
+        "answered_elsewhere": _("it had been answered before"),
     }
     return texts.get(code, code.replace("_", " "))
 

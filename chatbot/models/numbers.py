@@ -35,17 +35,16 @@ class Hourly(Base):
 
 
 class Daily(Base):
-    """The sums of Hourly over a day that is over, in the business's time zone then: a tenth of the rows.
+    """The sums of Hourly over a day that is over, in the business's time zone then, for one name of a kind.
 
-    hours: the turns of each of the 24 hours on the clock.
+    kind: "total" (its name is empty), "hour" (00 to 23), "inbox", "responder" or "language"; latency: of "total" alone.
     """
 
     __tablename__ = "daily"
 
     day: Mapped[date] = mapped_column(Date, primary_key=True)
-    inbox_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
-    responder: Mapped[str] = mapped_column(primary_key=True)
-    language: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True)
     outcome: Mapped[str] = mapped_column(primary_key=True)
     zone: Mapped[str]
     turns: Mapped[int]
@@ -53,5 +52,4 @@ class Daily(Base):
     tokens: Mapped[Big]
     micros: Mapped[Big]
     unpriced: Mapped[int]
-    latency: Mapped[list[int]] = mapped_column(ARRAY(Integer))
-    hours: Mapped[list[int]] = mapped_column(ARRAY(Integer))
+    latency: Mapped[list[int] | None] = mapped_column(ARRAY(Integer))

@@ -22,7 +22,8 @@ class CommaList(AsaList):  # type: ignore[misc, unused-ignore]
 class Account(UserMixin, Base):
     """A person who may log in. role: "owner", "editor" or "agent". An invited one has no password yet.
 
-    totp_last_counter: of the newest code that was taken, so that none is taken twice. The names from fs_uniquifier on are Flask-Security's.
+    totp_last_counter: of the newest code that was taken, so that none is taken twice.
+    The names from fs_uniquifier on are Flask-Security's.
     """
 
     __tablename__ = "account"

@@ -61,7 +61,8 @@ def is_at_least(role: Role) -> bool:
 
 def is_fresh() -> bool:
     """Whether whoever asks proved who they are within FRESH_S. fs_paa is Flask-Security's moment of it."""
-    return 0 <= time.time() - session.get("fs_paa", 0) < FRESH_S
+    proved_at: float = session.get("fs_paa", 0)
+    return 0 <= time.time() - proved_at < FRESH_S
 
 
 def mark_fresh() -> None:

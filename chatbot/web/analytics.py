@@ -60,7 +60,7 @@ def export() -> ResponseReturnValue:
     """A line a day."""
     count_newest()
     period = read_period()
-    found = numbers.sum_by(reading(), period, "day")
+    found = numbers.sum_by_day(reading(), period)
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow(["day", "conversations", *numbers.OUTCOMES, "tokens", "micro_dollars"])

@@ -27,7 +27,7 @@ ACTS: dict[str, Any] = {
     "account.password": _l("Set a new password"),
     "account.recovery_codes": _l("Made new recovery codes"),
     "account.remove": _l("Removed a user"),
-    "account.save": _l("Changed the own account"),
+    "account.save": _l("Changed their account"),
     "account.second_factor_off": _l("Switched the second factor off"),
     "account.second_factor_on": _l("Switched the second factor on"),
     "backup.ask": _l("Asked for a backup"),

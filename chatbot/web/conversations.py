@@ -35,12 +35,12 @@ bp = Blueprint("conversations", __name__, url_prefix="/conversations")
 def listing() -> ResponseReturnValue:
     query, connection = read_filters(), reading()
     filters = find_span(query.filters)
-    ids, is_all = conversations.select_ids(filters), True
+    found = None
     if words := query.search.split():
         until = datetime.fromisoformat(filters["until"]) if "until" in filters else None
         found = message_search.find_newest(connection, words, until)
-        ids, is_all = conversations.among(ids, found.ids), found.is_all
-    keys = (Conversation.updated_at.expression, Conversation.id.expression)
+    ids = conversations.select_ids(filters, found and found.ids)
+    keys = (ids.selected_columns.updated_at, ids.selected_columns.id)
     rows = connection.execute(conversations.select_rows(apply_keyset(ids, query, keys))).all()
     rows = sorted(rows, key=lambda row: (row.updated_at, row.id), reverse=query.is_descending)
     page = make_page(rows, query, lambda row: [row.updated_at.isoformat(), row.id])
@@ -48,7 +48,7 @@ def listing() -> ResponseReturnValue:
         "conversations/listing.html",
         page=page,
         inboxes=conversations.list_inboxes(connection),
-        most_searched=0 if is_all else message_search.MOST,
+        most_searched=message_search.MOST if found and not found.is_all else 0,
     )
 
 

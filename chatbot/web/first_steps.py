@@ -13,6 +13,7 @@ from flask_babel import gettext as _
 from flask_login import current_user
 from pydantic import BaseModel, ValidationError
 from sqlalchemy import Connection, select, true, update
+from werkzeug.datastructures import MultiDict
 
 from chatbot import drafts, kept_tests, llm
 from chatbot.audit import record
@@ -28,7 +29,7 @@ from chatbot.reply import TurnInput
 from chatbot.settings import Settings, parse_setting, read_environment
 from chatbot.web import first_steps_chatwoot
 from chatbot.web.access import allow
-from chatbot.web.content_forms import values_to_body
+from chatbot.web.content_forms import read_values, values_to_body
 from chatbot.web.database import let_go, reading, writing
 from chatbot.web.first_steps_frame import (
     bp,
@@ -221,9 +222,8 @@ def teach() -> ResponseReturnValue:
 
 
 def read_faq(row: dict[str, str], code: str) -> tuple[Body | None, dict[str, str]]:
-    empty = dict.fromkeys(("questions_es", "answers_es", "questions_en", "answers_en", "inboxes", "key"), "")
-    typed = {f"questions_{code}": row["questions"], f"answers_{code}": row["answer"]}
-    body, errors = values_to_body("faq", {**empty, **typed, "handoff": False})
+    typed = MultiDict({f"questions_{code}": row["questions"], f"answers_{code}": row["answer"]})
+    body, errors = values_to_body("faq", read_values("faq", typed))
     return body, {("answer" if name.startswith("answers") else "questions"): text for name, text in errors.items()}
 
 

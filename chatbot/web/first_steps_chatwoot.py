@@ -32,6 +32,8 @@ from chatbot.web.trial import list_channels
 OUTCOMES = text(
     "SELECT outcome FROM webhook WHERE conversation_chatwoot_id = :number AND received_at > now() - interval '5 minutes'"
 )
+SETTLED = text("SELECT in_seq > 0 AND in_seq <= answered_seq FROM conversation WHERE chatwoot_id = :number")
+WORKER_S, MOST_DEBOUNCE_S = 6.0, 10.0
 # a test waits for Chatwoot, and the same few threads take what Chatwoot sends
 one_test = threading.BoundedSemaphore(1)
 
@@ -270,6 +272,8 @@ def run_test(settings: Settings) -> list[Step]:
             says=_("This is a test of the connection. Nobody has to answer."),
             note=_("The connection works: Mostrador wrote this note."),
             heard=read_outcomes,
+            is_settled=is_settled,
+            settle_s=min(settings.debounce_seconds, MOST_DEBOUNCE_S) + WORKER_S,
         )
     )
 
@@ -277,5 +281,12 @@ def run_test(settings: Settings) -> list[Step]:
 def read_outcomes(number: int) -> set[str]:
     """What became of all that Chatwoot told us of a conversation. The connection is given back while we wait."""
     found = {row.outcome for row in reading().execute(OUTCOMES, {"number": number})}
+    let_go()
+    return found
+
+
+def is_settled(number: int) -> bool:
+    """Whether a worker has dealt with it."""
+    found = bool(reading().execute(SETTLED, {"number": number}).scalar())
     let_go()
     return found

@@ -169,6 +169,11 @@ def _describe_test(key: str, facts: Mapping[str, Any]) -> tuple[str, str]:
         ),
         "echo": (_("The bot knows its own message again"), ""),
         "echo_not": (_("The bot's own message wasn't told to us in time"), _("Chatwoot may be busy. Send the test once more.")),
+        "worker": (_("The bot picked the message up"), ""),
+        "worker_not": (
+            _("The bot hasn't picked the message up yet"),
+            _("It waits longer than usual, or the program that answers isn't running: look under Readiness."),
+        ),
         "test_left_open": (_("The test conversation %(n)s stays open", n=number), _("Resolve it in Chatwoot.")),
         "untestable": (
             _("None of these inboxes can be tested from here"),

@@ -57,6 +57,7 @@ def count_newest() -> None:
     if numbers.is_stale(reading(), now):
         with writing() as connection:
             numbers.roll_up(connection, now)
+            numbers.roll_up_days(connection, now, ZoneInfo(panel_settings().time_zone))
 
 
 def list_steps(connection: Connection) -> list[Step]:

@@ -92,15 +92,15 @@ def log_in() -> ResponseReturnValue:
     with writing() as connection:
         account_id = passkeys.check(connection, find_site(), take_challenge(), request.form.get("credential", ""))
     target = request.form.get("next", "")
-    is_right = account_id is not None and (not is_inside or account_id == current_user.id)
-    if not is_right:
+    account = None if account_id is None else db.session.get(Account, account_id)
+    if account is None or (is_inside and account.id != current_user.id):
         note_wrong_guess()
         say(_("That passkey opens no account here. Log in with your password."), "danger")
         return redirect(url_for("security.verify" if is_inside else "security.login", next=target or None), 303)
     if is_inside:
         mark_fresh()
     else:
-        login_user(db.session.get(Account, account_id), authn_via=["passkey"])
+        login_user(account, authn_via=["passkey"])
     return redirect(target if validate_redirect_url(target) else url_for("overview.page"), 303)
 
 

@@ -97,7 +97,8 @@ def write_invitation(link: str, lasts: str) -> tuple[str, str]:
 def write_new_password(link: str, lasts: str) -> tuple[str, str]:
     name = panel_settings().business_name or "Mostrador"
     text = _(
-        "An owner made a link for you, where you set a new password for the panel of %(name)s. It works once. %(lasts)s\n%(link)s",
+        "An owner made a link for you, where you set a new password for the panel of %(name)s. "
+        "It works once. %(lasts)s\n%(link)s",
         name=name,
         lasts=lasts,
         link=link,

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 
 from babel import Locale
+from babel.numbers import format_decimal
 from flask import Flask, current_app, g, request
-from flask_babel import Babel, format_currency, format_datetime, format_decimal, format_timedelta, gettext
+from flask_babel import Babel, format_currency, format_datetime, format_timedelta, get_locale, gettext
 from flask_login import current_user
 from markupsafe import Markup
 
@@ -57,7 +59,12 @@ def show_ago(at: datetime | None) -> Markup | str:
 
 
 def show_number(value: float | None) -> str:
-    return "–" if value is None else str(format_decimal(value))
+    return "–" if value is None else _format_number(value, str(get_locale()))
+
+
+@lru_cache(4_000)  # a year's table has thousands, and few different ones
+def _format_number(value: float, locale: str) -> str:
+    return format_decimal(value, locale=locale)
 
 
 def show_money(micros: int | None) -> str:

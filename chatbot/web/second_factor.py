@@ -25,7 +25,9 @@ NEW_SECRET = "totp_new"  # noqa: S105  its name in the cookie, where it stands e
 
 class CodeForm(FlaskForm):  # type: ignore[misc]
     code = StringField(
-        _l("Code"), [InputRequired(_l("Type the six digits that the app shows."))], filters=[lambda t: "".join((t or "").split())]
+        _l("Code"),
+        [InputRequired(_l("Type the six digits that the app shows."))],
+        filters=[lambda t: "".join((t or "").split())],
     )
 
 
@@ -86,7 +88,9 @@ def show_set_up(form: CodeForm) -> str:
     factory = security().totp_factory
     if NEW_SECRET not in session:
         session[NEW_SECRET] = factory.generate_totp_secret()
-    return render_template("account/second_factor.html", form=form, told=factory.fetch_setup_values(session[NEW_SECRET], current_user))
+    return render_template(
+        "account/second_factor.html", form=form, told=factory.fetch_setup_values(session[NEW_SECRET], current_user)
+    )
 
 
 def security() -> Any:

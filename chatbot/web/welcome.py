@@ -86,10 +86,11 @@ def make_reset_link(config: Config, email: str) -> str | None:
 
 def write_reset(link: str) -> str:
     name = panel_settings().business_name or "Mostrador"
-    return _(
+    text: str = _(
         "Somebody, most likely you, asked for a new password for the panel of %(name)s.\n\n"
         "Set it here; the link works once, for 15 minutes:\n%(link)s\n\n"
         "If it wasn't you, do nothing: your password stays as it is.",
         name=name,
         link=link,
     )
+    return text

@@ -38,6 +38,17 @@ def test_fixed_answers_need_no_model(box: Box, text: str, reply: str) -> None:
     box.check()
 
 
+@pytest.mark.parametrize(
+    ("text", "outcome"),
+    [("horario", ("answered", "canned")), ("¿Cuál es la capital de Mongolia exterior?", ("handed_off", "fallback"))],
+)
+def test_the_conversation_keeps_what_its_last_turn_came_to(box: Box, text: str, outcome: tuple[str, str]) -> None:
+    """By these the panel's list filters, without reading turns."""
+    conversation = ask(box, text)
+    rows = box.rows("SELECT last_state, last_responder FROM conversation WHERE chatwoot_id = :id", id=conversation)
+    assert [(row["last_state"], row["last_responder"]) for row in rows] == [outcome]
+
+
 def test_an_article_is_quoted_without_a_model(box: Box) -> None:
     conversation = ask(box, "¿Las colchas de algodón se lavan con lejía o con jabón neutro?")
     (text,) = box.texts(conversation)

@@ -1,4 +1,4 @@
-"""The panel's "Try now" and "See whether it arrived": they bring forward or look, and never make a customer read anything twice."""
+"""The panel's "Try now" and "See whether it arrived" bring forward or look; no customer ever reads anything twice by them."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def test_pressed_all_along_a_bad_day(make_box: Maker) -> None:
 
 @pytest.mark.parametrize("is_stored", [True, False], ids=["it-had-arrived", "it-had-not"])
 def test_a_held_message_is_looked_up_later_and_never_sent_again(make_box: Maker, is_stored: bool) -> None:
-    box = make_box(workers=1, QUIET_S="3")
+    box = make_box(workers=1, QUIET_S="3", RECONCILE_S="600")
     box.pretend.fault("post_message", "reset" if is_stored else "hang", times=1, delay_s=1.5)
     box.pretend.fault("echo", "drop")
     conversation = box.pretend.customer(FAQ)["conversation"]

@@ -101,12 +101,12 @@ def test_a_passkey_from_its_making_to_its_removal(tab: Page, box: Box) -> None:
     expect(tab.get_by_role("heading", name="Conversaciones", exact=True)).to_be_visible()
 
     tab.goto("/account/passkeys")
-    tab.get_by_text("Renombrar o quitar").click()
+    tab.get_by_text("Renombrar o eliminar").click()
     tab.locator("li input[name=name]").fill("El del mostrador")
     tab.get_by_role("button", name="Renombrar", exact=True).click()
     expect(tab.get_by_text("El del mostrador")).to_be_visible()
-    tab.get_by_text("Renombrar o quitar").click()
-    tab.get_by_role("button", name="Quitar", exact=True).click()
+    tab.get_by_text("Renombrar o eliminar").click()
+    tab.get_by_role("button", name="Eliminar", exact=True).click()
     expect(tab.get_by_text("ya no abre esta cuenta")).to_be_visible()
     assert count(box) == 0
 

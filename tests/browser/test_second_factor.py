@@ -25,7 +25,8 @@ def read_recovery(page: Page) -> list[str]:
     return re.findall(r"\b[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{4}\b", page.locator("#codes").inner_text())
 
 
-def test_set_up_then_asked_for_at_the_login(browser: Browser, page: Page, box: Box) -> None:
+def set_up(page: Page) -> tuple[str, list[str]]:
+    """The key, and the recovery codes."""
     page.goto("/account")
     page.get_by_role("link", name="Configurarlo").click()
     shoot(page, "second-factor-set-up")
@@ -46,12 +47,18 @@ def test_set_up_then_asked_for_at_the_login(browser: Browser, page: Page, box: B
     assert len(recovery) == 10, page.locator("main").inner_text()
     with page.expect_download() as download:
         page.get_by_role("link", name="Descargar").click()
-    assert recovery == [line for line in Path(download.value.path()).read_text().splitlines() if re.fullmatch("[-a-f0-9]{14}", line)]
+    assert recovery == [
+        line for line in Path(download.value.path()).read_text().splitlines() if re.fullmatch("[-a-f0-9]{14}", line)
+    ]
     page.get_by_role("link", name="Ya los he guardado").click()
     page.goto("/account/second-factor")
     shoot(page, "second-factor-on")
     assert recovery[0] not in page.content()
+    return key, recovery
 
+
+def test_set_up_then_asked_for_at_the_login(browser: Browser, page: Page, box: Box) -> None:
+    key, recovery = set_up(page)
     other = browser.new_context(viewport=WIDE, locale="es-ES", base_url=box.url)  # type: ignore[arg-type]
     try:
         stranger = other.new_page()
@@ -104,6 +111,10 @@ def test_a_long_article_survives_the_end_of_its_login(browser: Browser, box: Box
     page.get_by_role("button", name="Enviarlo ahora").click()
     page.wait_for_load_state()
     with box.engine.connect() as connection:
-        bodies = connection.exec_driver_sql("SELECT body::text FROM revision WHERE body::text LIKE '%%Lavar colchas%%'").scalars().all()
+        bodies = (
+            connection.exec_driver_sql("SELECT body::text FROM revision WHERE body::text LIKE '%%Lavar colchas%%'")
+            .scalars()
+            .all()
+        )
     assert len(bodies) == 1
     assert bodies[0].count("«comillas» y <etiquetas>") == 80

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from chatbot.backup.places import read_environment_file
-from templates.render import render
+from chatbot.config import Config
+from chatbot.web.system import PATH_UNIT, WISH
+from templates.render import evaluate, render
 
 
 def test_the_unit_runs_without_rights_and_writes_only_its_folder(system: str) -> None:
@@ -16,6 +20,17 @@ def test_the_unit_runs_without_rights_and_writes_only_its_folder(system: str) ->
     assert "SyslogIdentifier=mostrador" in lines
     assert "ExecStart=/usr/bin/env venv/bin/python -m flask --app wsgi backup make" in lines
     assert "PartOf=mostrador.target" in render("systemd/mostrador-backup.timer.j2", os=system)
+
+
+def test_the_panels_wish_is_heard_where_the_web_may_write_it(system: str) -> None:
+    lines = render("systemd/mostrador-backup.path.j2", os=system).splitlines()
+    folder = Path(Config.model_fields["web_runtime_dir"].default)
+    assert f"PathChanged={folder / WISH}" in lines
+    assert "Unit=mostrador-backup.service" in lines
+    web = render("systemd/mostrador-web.service.j2", os=system).splitlines()
+    assert f"RuntimeDirectory={folder.name}" in web
+    assert folder.parent == Path("/run")
+    assert PATH_UNIT in evaluate("monitoring_units", os=system), "the button needs root's reader to see it"
 
 
 @pytest.mark.parametrize("value", ["plain", 'a "b" \\ $HOME `c`', "s3:https://s3.example.org/bucket", "=="])

@@ -163,9 +163,7 @@ def test_a_token_opens_nothing_else_of_the_panel(frame: FlaskClient, key: str) -
             assert frame.get(f"{path}?token={token}&key={key}", headers=headers).status_code == 302
 
 
-def test_a_new_address_or_switching_off_ends_the_old_one_and_its_tokens(
-    app: Flask, key: str, frame: FlaskClient
-) -> None:
+def test_a_new_address_or_switching_off_ends_the_old_one_and_its_tokens(app: Flask, key: str, frame: FlaskClient) -> None:
     token = find_token(open_tab(frame, key).text)
     app.config["WTF_CSRF_ENABLED"] = False
     owner = app.test_client()

@@ -52,7 +52,7 @@ def served(app: Flask, port: int) -> Iterator[str]:
 
 @pytest.fixture
 def chatwoot(request: pytest.FixtureRequest) -> Iterator[PretendChatwoot]:
-    """One that has never heard of us. Its release may be given: @pytest.mark.parametrize("chatwoot", ["4.12"], indirect=True)"""
+    """One that has never heard of us. A test may give its release, with indirect=True."""
     pretend = PretendChatwoot(version=getattr(request, "param", "4.15.1"), timeout_s=3, retry_s=0.2)
     pretend.world.bots.clear()
     pretend.inbox.bot_id = None
@@ -70,6 +70,8 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(first_steps_chatwoot, "REFRESH_S", 0)
     monkeypatch.setattr("chatbot.live_settings.REFRESH_S", 0)
     monkeypatch.setattr(connecting, "PATIENCE_S", 4.0)
+    monkeypatch.setattr(first_steps_chatwoot, "WORKER_S", 0.0)  # none runs here
+    monkeypatch.setattr(first_steps_chatwoot, "MOST_DEBOUNCE_S", 0.2)
 
 
 def read_settings(app: Flask) -> Settings:

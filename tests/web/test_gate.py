@@ -56,7 +56,8 @@ def test_a_stranger_gets_nothing_that_is_not_open(app: Flask) -> None:
     for endpoint, method, path in list_routes(app):
         if endpoint not in OPEN:
             answer = client.open(path, method=method, headers={"Accept": "text/html"})
-            is_sent_away = answer.status_code == 404 or (answer.status_code in {302, 303} and answer.location.startswith("/login"))
+            is_redirect = answer.status_code in {302, 303}
+            is_sent_away = answer.status_code == 404 or (is_redirect and answer.location.startswith("/login"))
             assert is_sent_away, (endpoint, method, answer.status_code)
 
 

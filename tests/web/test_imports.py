@@ -243,7 +243,8 @@ def test_what_is_in_a_file_is_never_markup(client: FlaskClient) -> None:
 def test_a_wrong_content_file_is_explained_in_spanish(make_client: Callable[[str], FlaskClient]) -> None:
     client = make_client("editor")
     client.environ_base["HTTP_ACCEPT_LANGUAGE"] = "es"
-    broken = b"version: 1\nfaq:\n  - key: Envios\n    preguntas: a\n    answer: b\ncanned:\n  - key: hola\n    text: a\n    patterns: '(x'\n"
+    faq = "version: 1\nfaq:\n  - key: Envios\n    preguntas: a\n    answer: b\n"
+    broken = f"{faq}canned:\n  - key: hola\n    text: a\n    patterns: '(x'\n".encode()
     page = client.post("/imports", data={"kind": "faq", "file": (io.BytesIO(broken), "bot.yaml")}).text
     for said in (
         "bot.yaml, línea 3",

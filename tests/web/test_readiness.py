@@ -115,13 +115,15 @@ def test_whoever_may_not_change_it_gets_the_command(app: Flask, make_client: Mak
 def test_agents_have_neither_page_nor_mark(make_client: Maker) -> None:
     client = make_client("agent")
     assert client.get("/readiness").status_code == client.post("/readiness/look").status_code == 403
-    assert "/readiness" not in client.get("/settings").text
+    assert "/readiness" not in client.get("/conversations").text
 
 
 def test_a_mere_look_asks_no_neighbour_and_the_button_does(app: Flask, make_client: Maker) -> None:
     client = make_client("editor")
     with listening() as (url, asked):
-        set_up(app, chatwoot_url=url, chatwoot_account_id="1", chatwoot_bot_token="a-token-1", chatwoot_access_token="a-token-2")
+        set_up(
+            app, chatwoot_url=url, chatwoot_account_id="1", chatwoot_bot_token="a-token-1", chatwoot_access_token="a-token-2"
+        )
         page = client.get("/readiness").text
         assert asked == []
         assert "Sin comprobar todavía" in page
@@ -171,31 +173,39 @@ def test_the_limit_at_openai_is_confirmed_with_one_press(app: Flask, make_client
     assert find(app, "SELECT subject FROM audit_line WHERE act = 'setting.change'") == "openai_limit_confirmed"
 
 
-@pytest.fixture
-def box_app(make_app: Callable[..., Flask], make_database: Callable[[], str], tmp_path: Path) -> Flask:
+class TestOnABox:
+    @pytest.fixture
+    def app(self, make_app: Callable[..., Flask], make_database: Callable[[], str], tmp_path: Path) -> Flask:
+        return make_box_app(make_app, make_database(), tmp_path)
+
+    def test_the_monitor_looks_and_the_page_reads(self, app: Flask, make_client: Maker) -> None:
+        client = make_client("owner")
+        page = client.get("/readiness").text
+        assert "Copia probada" not in page, "the web may not see the backups, so it says nothing of them"
+        assert "No ha mirado en los últimos minutos" in read_card(page, "Vigilancia")
+        with app.app_context():
+            watch(db.engine, app.config["CONFIG"])
+        change(app, "UPDATE check_result SET looked_at = now() - interval '1 minute' WHERE id = 'monitoring'")
+        page = client.get("/readiness").text
+        assert "No hay ninguna copia probada" in read_card(page, "Copia probada")
+        assert 'href="/system#backups"' in read_card(page, "Copia probada")
+        assert "<strong>Vigilancia</strong>" in page
+        change(app, "UPDATE check_result SET looked_at = now() - interval '1 hour' WHERE id = 'backup'")
+        assert "hace 1 hora" in read_card(client.get("/readiness").text, "Copia probada"), (
+            "the web looks at nothing of the monitor's"
+        )
+
+
+def make_box_app(make_app: Callable[..., Flask], database: str, folder: Path, **units: object) -> Flask:
     """On a box of the playbook: root's reader writes its facts, the monitor remembers."""
-    for name in ("facts", "state", "run", "backups"):
-        (tmp_path / name).mkdir()
-    (tmp_path / "facts/facts.json").write_text(json.dumps({"at": time.time(), "units": {}}))
-    folders = {"facts_dir": "facts", "state_dir": "state", "runtime_dir": "run", "backup_folder": "backups"}
-    return make_app(make_config(make_database(), **{name: str(tmp_path / folder) for name, folder in folders.items()}))
-
-
-@pytest.mark.usefixtures("box_app")
-def test_on_a_box_the_monitor_looks_and_the_page_reads(
-    box_app: Flask, make_client_of: Callable[[Flask, str], FlaskClient]
-) -> None:
-    client = make_client_of(box_app, "owner")
-    page = client.get("/readiness").text
-    assert "Copia probada" not in page, "the web may not see the backups, so it says nothing of them"
-    assert "No ha mirado en los últimos minutos" in read_card(page, "Vigilancia")
-    with box_app.app_context():
-        watch(db.engine, box_app.config["CONFIG"])
-    change(box_app, "UPDATE check_result SET looked_at = now() - interval '1 minute' WHERE id = 'monitoring'")
-    page = client.get("/readiness").text
-    assert "No hay ninguna copia probada" in read_card(page, "Copia probada")
-    assert 'href="/system#backups"' in read_card(page, "Copia probada")
-    assert "<strong>Vigilancia</strong>" in page
-    change(box_app, "UPDATE check_result SET looked_at = now() - interval '1 hour' WHERE id = 'backup'")
-    assert "comprobado <time" in (card := read_card(client.get("/readiness").text, "Copia probada"))
-    assert "hace 1 hora" in card, "the web doesn't look itself at what is the monitor's"
+    for name in ("facts", "state", "run", "web", "backups"):
+        (folder / name).mkdir()
+    (folder / "facts/facts.json").write_text(json.dumps({"at": time.time(), "units": units}))
+    folders = {
+        "facts_dir": "facts",
+        "state_dir": "state",
+        "runtime_dir": "run",
+        "web_runtime_dir": "web",
+        "backup_folder": "backups",
+    }
+    return make_app(make_config(database, **{name: str(folder / inside) for name, inside in folders.items()}))

@@ -197,9 +197,7 @@ def test_passkeys_that_nobody_knows_lock_the_address_and_no_account(app: Flask) 
     assert elsewhere.post("/login", data={"email": "a@example.com", "password": PASSWORD}).status_code == 302
 
 
-def test_each_failed_login_is_one_line_with_the_address_and_nothing_typed(
-    app: Flask, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_each_failed_login_is_one_line_with_the_address_and_nothing_typed(app: Flask, caplog: pytest.LogCaptureFixture) -> None:
     app.config["WTF_CSRF_ENABLED"] = False
     add_account(app, "a@example.com", "owner")
     client = app.test_client()

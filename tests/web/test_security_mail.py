@@ -81,10 +81,9 @@ def post() -> Iterator[Post]:
 
 
 def make_config(url: str, port: int, **values: object) -> Config:
-    return load_config(
-        database_url=url, environment="test", secret_key=SECRET_KEY, public_url="https://bot.example.com/", mail_server="127.0.0.1",
-        mail_port=port, mail_use_tls=False, mail_sender="Mostrador <bot@example.com>", **values,
-    )  # fmt: skip
+    given = {"mail_server": "127.0.0.1", "mail_port": port, "mail_use_tls": False, "mail_sender": "Mostrador <bot@example.com>"}
+    given |= {"database_url": url, "secret_key": SECRET_KEY, "public_url": "https://bot.example.com/"}
+    return load_config(environment="test", **given, **values)
 
 
 @pytest.fixture
@@ -214,5 +213,7 @@ def test_an_owner_makes_a_link_for_who_forgot(make_client: Callable[[str], Flask
             break
     answer = owner.application.test_client().post(found[0], data={"password": NEW, "again": NEW})
     assert answer.status_code == 303
-    assert owner.application.test_client().post("/login", data={"email": "agent@example.com", "password": NEW}).status_code == 302
+    assert (
+        owner.application.test_client().post("/login", data={"email": "agent@example.com", "password": NEW}).status_code == 302
+    )
     assert "account.link" in owner.get("/audit").text

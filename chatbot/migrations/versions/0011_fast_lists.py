@@ -23,9 +23,8 @@ def upgrade() -> None:
     op.create_table(
         "daily",
         sa.Column("day", sa.Date(), primary_key=True),
-        sa.Column("inbox_id", sa.BigInteger(), primary_key=True, autoincrement=False),
-        sa.Column("responder", sa.Text(), primary_key=True),
-        sa.Column("language", sa.Text(), primary_key=True),
+        sa.Column("kind", sa.Text(), primary_key=True),
+        sa.Column("name", sa.Text(), primary_key=True),
         sa.Column("outcome", sa.Text(), primary_key=True),
         sa.Column("zone", sa.Text(), nullable=False),
         sa.Column("turns", sa.Integer(), nullable=False),
@@ -33,8 +32,7 @@ def upgrade() -> None:
         sa.Column("tokens", sa.BigInteger(), nullable=False),
         sa.Column("micros", sa.BigInteger(), nullable=False),
         sa.Column("unpriced", sa.Integer(), nullable=False),
-        sa.Column("latency", sa.ARRAY(sa.Integer()), nullable=False),
-        sa.Column("hours", sa.ARRAY(sa.Integer()), nullable=False),
+        sa.Column("latency", sa.ARRAY(sa.Integer()), nullable=True),
     )
     # for the questions without an answer, and for what needs attention: seldom written to
     op.create_index("ix_turn_unanswered", "turn", ["finished_at"], postgresql_where=sa.text(UNANSWERED))
