@@ -29,7 +29,7 @@ MINUTE, TEN_MINUTES, HOUR, DAY = 0, 600, 3_600, 86_400
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One line. every_s: how often it is watched, None where only a person asks; asks: others over the network, maybe slow ones.
+    """One line. every_s: how often it is watched, None where only a person asks; asks: others over the network, maybe slowly.
 
     runs: in how many runs in a row it must be seen before it is told; tells: from which level on;
     unless: while one of these fails, this one's failing is no news.

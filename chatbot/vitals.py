@@ -96,7 +96,7 @@ class Queue:
 
 def read_queue(connection: Connection) -> Queue:
     row = connection.execute(QUEUE, {"canary": CANARY_IDS}).one()
-    return Queue(*row, workers=count_workers(connection))
+    return Queue(row.waiting, row.oldest_at, row.under_way, row.answered_at, row.dead, count_workers(connection))
 
 
 def list_stuck(connection: Connection, limit: int = SHOWN) -> Sequence[Row[Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from flask import Flask
+from flask import Flask, Response, abort, request
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from flask_talisman import Talisman
@@ -29,6 +29,8 @@ CONTENT_SECURITY_POLICY = {
     "base-uri": "'none'",
 }
 
+UNUSED_POWERS = ("browsing-topics", "camera", "display-capture", "geolocation", "microphone", "midi", "payment", "usb")
+
 limiter = Limiter(key_func=get_remote_address)
 
 
@@ -45,8 +47,33 @@ def init_app(app: Flask, config: Config) -> None:
         session_cookie_samesite="Lax",
         frame_options="DENY",
         referrer_policy="same-origin",
+        permissions_policy=dict.fromkeys(UNUSED_POWERS, "()"),
     )
+    app.before_request(_refuse_nul)
+    app.after_request(_keep_to_ourselves)
     _limit_addresses(app, config.redis_url)
+
+
+def _refuse_nul() -> None:
+    """Nobody types one, and PostgreSQL takes none. A webhook's body is read by its view alone."""
+    is_form = (
+        request.mimetype in {"application/x-www-form-urlencoded", "multipart/form-data"} and request.blueprint != "webhook"
+    )
+    typed = [value for values in request.form.listvalues() for value in values] if is_form else []
+    if "\x00" in request.path or b"%00" in request.query_string or any("\x00" in value for value in typed):
+        abort(400)
+
+
+def _keep_to_ourselves(response: Response) -> Response:
+    """Pages hold customers' words: no other site loads them or holds their window, no proxy keeps them.
+
+    Our front-end files say themselves how long they are good, and another host may serve them (ASSET_URL).
+    """
+    if request.endpoint != "assets.file":
+        response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+        response.headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
+        response.headers.setdefault("Cache-Control", "private, no-cache")
+    return response
 
 
 def _trust_proxies(app: Flask, count: int) -> None:

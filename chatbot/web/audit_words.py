@@ -13,7 +13,8 @@ from chatbot import drafts
 from chatbot.content import KINDS
 from chatbot.text import fold
 from chatbot.web.content import describe
-from chatbot.web.settings_lines import LINES
+from chatbot.web.reader import show_number
+from chatbot.web.settings_lines import LINES, MODES
 
 LONGEST = 2_000
 
@@ -144,7 +145,8 @@ def list_changes(row: Any) -> tuple[list[tuple[str, str]], list[tuple[str, str, 
     if row.act.startswith("content.") and kind in KINDS:
         with_words = [_describe_entry(kind, body) for body in (row.before, row.after)]
         return list(drafts.diff_words(*with_words)), []
-    return [], list(_compare(row.before or {}, row.after or {}))
+    options = LINES[row.subject].options if row.act == "setting.change" and row.subject in LINES else ()
+    return [], list(_compare(row.before or {}, row.after or {}, {"mode": dict(MODES), "value": dict(options)}))
 
 
 def _describe_entry(kind: str, body: Mapping[str, Any] | None) -> str:
@@ -155,11 +157,19 @@ def _describe_entry(kind: str, body: Mapping[str, Any] | None) -> str:
         return json.dumps(body, ensure_ascii=False, indent=1)
 
 
-def _compare(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+def _compare(
+    before: Mapping[str, Any], after: Mapping[str, Any], choices: Mapping[str, Mapping[str, Any]]
+) -> Iterator[tuple[str, str, str]]:
+    """choices: of some fields, what their values are called."""
     for name in dict.fromkeys([*before, *after]):
-        was, now = _show(name, before.get(name)), _show(name, after.get(name))
+        labels = choices.get(name, {})
+        was, now = (str(labels.get(_key(v)) or _show(name, v)) for v in (before.get(name), after.get(name)))
         if was != now:
             yield str(FIELDS.get(name, name)), was, now
+
+
+def _key(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _show(name: str, value: Any) -> str:
@@ -171,4 +181,4 @@ def _show(name: str, value: Any) -> str:
         return "\n".join(_show(name, v) for v in value)
     if isinstance(value, str):
         return str(VALUES.get(value, value))[:LONGEST] if name in NAMED else value[:LONGEST]
-    return json.dumps(value, ensure_ascii=False, indent=1)[:LONGEST]
+    return show_number(value) if isinstance(value, int | float) else json.dumps(value, ensure_ascii=False, indent=1)[:LONGEST]

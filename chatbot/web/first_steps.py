@@ -29,7 +29,7 @@ from chatbot.reply import TurnInput
 from chatbot.settings import Settings, parse_setting, read_environment
 from chatbot.web import first_steps_chatwoot
 from chatbot.web.access import allow
-from chatbot.web.content_forms import read_values, values_to_body
+from chatbot.web.content_forms import make_key, read_values, values_to_body
 from chatbot.web.database import let_go, reading, writing
 from chatbot.web.first_steps_frame import (
     bp,
@@ -47,6 +47,7 @@ from chatbot.web.settings_lines import MODES
 from chatbot.web.testbot import BusyError, answer_trial, model_trial
 from chatbot.web.trial import describe_said, read_trial
 
+__all__ = ["bp"]
 AT_ONCE = 3
 LONGEST_TEST_S = 15
 
@@ -80,7 +81,7 @@ def fill(name: str) -> dict[str, Any]:
     if name == "ai":
         return {"last_four": last_four(panel_settings().openai_api_key.get_secret_value())}
     if name == "teach":
-        return {"taught": count_taught(reading()), "rows": list_examples(), "wrong": [{}] * AT_ONCE}
+        return {"taught": count_taught(reading()), "rows": list_examples(reading()), "wrong": [{}] * AT_ONCE}
     if name == "try":
         return {"questions": list_questions(reading())}
     if not name:
@@ -171,10 +172,11 @@ def try_model(settings: Settings) -> dict[str, Any]:
 
 
 def explain_model(error: LLMError) -> str:
+    text = _("The provider answered with something that can't be used.")
     if error.kind == "rate_limited" and error.permanent:
-        return _("The key is right, but its account has no credit. Add some at the provider, then try again.")
-    if error.status == 404:
-        return _("The provider has no such model, or no such address. Look at “Another provider or model”.")
+        text = _("The key is right, but its account has no credit. Add some at the provider, then try again.")
+    elif error.status == 404:
+        text = _("The provider has no such model, or no such address. Look at “Another provider or model”.")
     texts = {
         "auth": _("The provider refuses this key. Copy it again, or make a new one there."),
         "connection": _("Nothing answers at the provider's address. Check it, and that this server may reach the internet."),
@@ -182,17 +184,22 @@ def explain_model(error: LLMError) -> str:
         "rate_limited": _("The provider has had too many requests. The key is stored; try again in a minute."),
         "server": _("The provider has a fault of its own. The key is stored; try again in a moment."),
     }
-    return texts.get(error.kind, _("The provider answered with something that can't be used."))
+    is_told = error.status == 404 or (error.kind == "rate_limited" and error.permanent)
+    return str(text if is_told else texts.get(error.kind, text))
 
 
-def list_examples() -> list[dict[str, str]]:
-    """Questions that nearly every shop gets; the answers are the owner's."""
+def list_examples(connection: Connection) -> list[dict[str, str]]:
+    """Questions that nearly every shop gets, but for those taught already; the answers are the owner's."""
     asked = (
         _("When are you open?\nWhat are your opening hours?"),
         _("How long does delivery take?\nWhen will my order arrive?"),
         _("Can I return something?\nHow do I return an order?"),
     )
-    return [{"questions": text, "answer": ""} for text in asked]
+    rows = []
+    for text in asked:
+        row = drafts.read_newest(connection, "faq", make_key("faq", {"questions": {"": text.splitlines()}}))
+        rows.append({"questions": "" if row is not None and row.body is not None else text, "answer": ""})
+    return rows
 
 
 @bp.post("/teach")

@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from flask_babel import gettext as _
+import flask_babel
 
 from chatbot.connecting import Step
 from chatbot.errors import SetupError
+
+
+def _(text: str, **values: Any) -> str:
+    """flask_babel's, with a type."""
+    return str(flask_babel.gettext(text, **values))
 
 
 def explain_error(error: SetupError) -> str:
@@ -25,10 +30,10 @@ def explain(kind: str, detail: str) -> str:
         return _("Chatwoot refused it and says: %(detail)s", detail=detail or "–")
     if kind == "broken":
         return _("Chatwoot answers with a fault of its own (%(code)s). Wait a minute and try again.", code=detail or "500")
-    return _find_error(kind)
+    return _explain_reach(kind) or _explain_rights(kind) or kind
 
 
-def _find_error(kind: str) -> str:
+def _explain_reach(kind: str) -> str:
     texts = {
         "address": _("That isn't a web address. It looks like https://chat.yourshop.com"),
         "unreachable": _("Nothing answers there. Check the address for typing errors, and that this server may reach it."),
@@ -38,6 +43,12 @@ def _find_error(kind: str) -> str:
         "not_chatwoot": _(
             "Something answers there, but it isn't Chatwoot. Open Chatwoot in the browser and copy its address from there."
         ),
+    }
+    return texts.get(kind, "")
+
+
+def _explain_rights(kind: str) -> str:
+    texts = {
         "token": _(
             "Chatwoot doesn't know this token. Copy it again: in Chatwoot, press your picture, then “Profile settings”,"
             " and at the bottom “Access token”."
@@ -68,7 +79,7 @@ def _find_error(kind: str) -> str:
             " (Chatwoot shows it under “Settings → Bots”), or take it out."
         ),
     }
-    return texts.get(kind, kind)
+    return texts.get(kind, "")
 
 
 def describe(step: Step) -> tuple[str, str]:
@@ -81,7 +92,12 @@ def describe(step: Step) -> tuple[str, str]:
             "note_not": _("The bot couldn't write"),
         }
         return titles[step.key], explain(facts["kind"], facts["detail"])
-    return (_describe_connection(step.key, facts) or _describe_warning(step.key, facts) or _describe_test(step.key, facts))[:2]
+    return (
+        _describe_connection(step.key, facts)
+        or _describe_warning(step.key, facts)
+        or _describe_hearing(step.key, facts)
+        or _describe_test(step.key, facts)
+    )
 
 
 def _describe_connection(key: str, facts: Mapping[str, Any]) -> tuple[str, str] | None:
@@ -137,14 +153,28 @@ def _describe_warning(key: str, facts: Mapping[str, Any]) -> tuple[str, str] | N
     return texts.get(key)
 
 
-def _describe_test(key: str, facts: Mapping[str, Any]) -> tuple[str, str]:
-    number, seconds, url = facts.get("number"), facts.get("seconds"), facts.get("url") or ""
+def _describe_hearing(key: str, facts: Mapping[str, Any]) -> tuple[str, str] | None:
+    seconds, url = facts.get("seconds"), facts.get("url") or ""
     place = url.split("/webhooks/", 1)[0]
     reach = _(
         "Chatwoot must be able to open %(url)s. Check that it is public and has a valid certificate. Where both are on one"
         " private network, Chatwoot needs SAFE_FETCH_ALLOW_PRIVATE_NETWORK=true.",
         url=place,
     )
+    texts = {
+        "heard": (_("Chatwoot told us of it, with the right secret (%(s)s s)", s=seconds), ""),
+        "heard_not": (_("Chatwoot didn't tell us of it within %(s)s s", s=seconds), reach),
+        "heard_broken": (_("Chatwoot tried to tell us of it and failed"), reach),
+        "heard_foreign": (
+            _("Chatwoot told us of it, but the settings say that it isn't ours"),
+            _("The account or the inboxes that are set on the server are others than those chosen here."),
+        ),
+    }  # fmt: skip
+    return texts.get(key)
+
+
+def _describe_test(key: str, facts: Mapping[str, Any]) -> tuple[str, str]:
+    number = facts.get("number")
     texts = {
         "test_made": (
             _("A customer's message was written in «%(inbox)s» (conversation %(n)s)", inbox=facts.get("inbox"), n=number),
@@ -153,13 +183,6 @@ def _describe_test(key: str, facts: Mapping[str, Any]) -> tuple[str, str]:
         "test_open": (
             _("The conversation didn't wait for the bot"),
             _("It was open at once. An automation does that, or the bot isn't active in this inbox: look at both in Chatwoot."),
-        ),
-        "heard": (_("Chatwoot told us of it, with the right secret (%(s)s s)", s=seconds), ""),
-        "heard_not": (_("Chatwoot didn't tell us of it within %(s)s s", s=seconds), reach),
-        "heard_broken": (_("Chatwoot tried to tell us of it and failed"), reach),
-        "heard_foreign": (
-            _("Chatwoot told us of it, but the settings say that it isn't ours"),
-            _("The account or the inboxes that are set on the server are others than those chosen here."),
         ),
         "note": (_("The bot wrote a note there"), ""),
         "mark": (_("The bot's mark came back unchanged"), ""),

@@ -65,6 +65,12 @@ class RecoveryForm(MfRecoveryForm):  # type: ignore[misc, unused-ignore]
 
 
 def init_app(app: Flask, config: Config) -> None:
+    _set_cookies(app, config)
+    _set_security(app, config)
+    _connect(app)
+
+
+def _set_cookies(app: Flask, config: Config) -> None:
     is_secure = config.environment == "production"
     app.config.update(
         SESSION_COOKIE_NAME="__Host-mostrador" if is_secure else "mostrador",
@@ -76,6 +82,11 @@ def init_app(app: Flask, config: Config) -> None:
         REMEMBER_COOKIE_HTTPONLY=True,
         REMEMBER_COOKIE_SAMESITE="Lax",
         WTF_CSRF_TIME_LIMIT=None,
+    )
+
+
+def _set_security(app: Flask, config: Config) -> None:
+    app.config.update(
         SECURITY_PASSWORD_SALT=config.secret_key.get_secret_value(),
         SECURITY_PASSWORD_HASH="argon2",  # noqa: S106  the algorithm
         SECURITY_PASSWORD_SCHEMES=["argon2"],
@@ -104,7 +115,6 @@ def init_app(app: Flask, config: Config) -> None:
         SECURITY_POST_VERIFY_VIEW="/account",
         **{f"SECURITY_MSG_{name}": (text, "danger") for name, text in MESSAGES.items()},
     )
-    _connect(app)
 
 
 def _connect(app: Flask) -> None:

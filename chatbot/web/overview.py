@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from flask import Blueprint, current_app, render_template
+from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
 from sqlalchemy import Connection, text
 
-from chatbot import numbers
+from chatbot import numbers, results
 from chatbot.web.access import allow
 from chatbot.web.database import reading, writing
 from chatbot.web.pages import read_instance
@@ -62,13 +61,16 @@ def count_newest() -> None:
 
 def list_steps(connection: Connection) -> list[Step]:
     settings = panel_settings()
-    has_chatwoot = bool(settings.chatwoot_url and settings.chatwoot_access_token.get_secret_value())
+    has_proof = settings.chatwoot_webhook_secret or settings.webhook_token.get_secret_value()
+    has_chatwoot = bool(
+        settings.chatwoot_url and settings.chatwoot_account_id is not None and settings.write_token and has_proof
+    )
     has_ai = bool(settings.openai_api_key.get_secret_value())
     ai_advice = (
         _("The AI helps with what no FAQ answers.") if has_ai else _("It works without: add a key when you want AI answers.")
     )
     steps = [
-        Step(_("Connect Chatwoot"), _("So that customers' messages reach the bot."), has_chatwoot, "settings.page"),
+        Step(_("Connect Chatwoot"), _("So that customers' messages reach the bot."), has_chatwoot, "wizard.page"),
         Step(_("Publish what it may say"), _("Customers only get what is published."), has_release(), "release.page"),
         Step(
             _("See it answer"),
@@ -76,7 +78,7 @@ def list_steps(connection: Connection) -> list[Step]:
             has_tried(connection),
             "testbot.page",
         ),
-        Step(_("AI, or without"), ai_advice, True, "settings.page"),
+        Step(_("AI, or without"), ai_advice, True, "wizard.page"),
         Step(_("Protect your account"), _("Log in with a second factor."), has_second_factor(), "security.two_factor_setup"),
         Step(
             _("Get alerts"),
@@ -85,9 +87,9 @@ def list_steps(connection: Connection) -> list[Step]:
             "settings.page",
         ),
     ]
-    if (folder := Path(current_app.config["CONFIG"].backup_folder)).is_dir():
-        has_backup = any(folder.glob("*.proved"))
-        steps.append(Step(_("Have a backup"), _("Made every night and proved by restoring it."), has_backup, "operations.page"))
+    if backup := results.read(connection).get("backup"):  # the monitor's: the web may not see the folder
+        has_backup = backup.finding.level != "fail"
+        steps.append(Step(_("Have a backup"), _("Made every night and proved by restoring it."), has_backup, "system.page"))
     return steps
 
 

@@ -5,6 +5,7 @@ On a box the monitor looks every minute (monitor.py), and this page reads what i
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Iterable
@@ -44,6 +45,7 @@ GIVEN_UP_S = 90.0
 DONE = "looked"  # noted among the results when a press of the button has looked at everything
 # on a box: the web may not see the backups, /proc or what a customer's message of our own comes to
 MONITORS_OWN = frozenset({"backup", "canary", "disk", "memory", "units"})
+BOXS_COMMAND = re.compile(r"(?:^|(?<=[;&:] ))mostrador (?=[a-z])")
 _looking = threading.Lock()
 
 
@@ -77,15 +79,18 @@ MENDS: dict[str | tuple[str, str], Mend] = {
     ("answering", "paused"): Mend("operations.resume", _l("Go on answering"), post=True),
     "queue": Mend("system.page", _l("See who is waiting"), "stuck"),
     "chatwoot": _setting("chatwoot_url"),
+    ("chatwoot", "unset"): Mend("wizard.page", _l("To the first steps")),
     ("chatwoot", "refused"): _setting("chatwoot_access_token"),
     ("chatwoot", "no_account"): _setting("chatwoot_account_id"),
-    "webhook_secret": _setting("chatwoot_webhook_secret"),
+    "webhook_secret": Mend("wizard.page", _l("To the first steps")),
     ("agent_bot", "unknown_token"): _setting("chatwoot_bot_token"),
     ("agent_bot", "not_told"): _setting("chatwoot_access_token"),
     "chatwoot_use": Mend("system.page", _l("See who is waiting"), "stuck"),
     ("chatwoot_use", "refused"): _setting("chatwoot_bot_token"),
     "content": Mend("release.page", _l("Publish the draft")),
     "mode": _setting("mode"),
+    "inboxes": Mend("wizard.page", _l("To the first steps")),
+    ("agent_bot", "elsewhere"): Mend("wizard.page", _l("To the first steps")),
     "llm": _setting("openai_api_key"),
     ("llm", "no_model"): _setting("openai_model"),
     ("llm", "failed"): _setting("openai_base_url"),
@@ -227,7 +232,7 @@ def make_card(check: Check, kept: Kept, at: Surroundings) -> Card | None:
 
 def without_box(line: Line) -> Line:
     """The command's name where no playbook made the short one."""
-    return replace(line, mend=line.mend.replace("mostrador ", "flask "))
+    return replace(line, mend=BOXS_COMMAND.sub("flask ", line.mend))
 
 
 def pick_catalogue() -> Language:

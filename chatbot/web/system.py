@@ -13,7 +13,7 @@ from flask import Blueprint, Flask, Response, abort, current_app, g, got_request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import ngettext
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from chatbot import diagnostics, faults, queue, results, vitals
@@ -26,6 +26,7 @@ from chatbot.deadline import deadline
 from chatbot.doctor import describe
 from chatbot.errors import ChatwootError, Interrupted
 from chatbot.models import Conversation
+from chatbot.models.people import AuditLine
 from chatbot.sending import find_mark
 from chatbot.settings import Settings
 from chatbot.web.access import allow
@@ -37,7 +38,8 @@ from chatbot.web.readiness import pick_catalogue
 
 bp = Blueprint("system", __name__, url_prefix="/system")
 LOOK_S = 6.0
-WISH = "backup-wanted"  # systemd/mostrador-backup.path waits for it
+WISH = "backup-wanted"  # systemd/mostrador-backup.path waits for it, and the backup takes it away when it begins
+BACKUP = "backup"
 PATH_UNIT = "mostrador-backup.path"
 BACKUP_WITHIN = timedelta(hours=7)
 
@@ -140,7 +142,7 @@ def back_up() -> ResponseReturnValue:
     if not can_ask(config):
         abort(404)
     with writing() as connection:
-        record(connection, actor(), "backup.ask")
+        record(connection, actor(), "backup.ask", BACKUP)
         Path(config.web_runtime_dir, WISH).write_text(datetime.now(UTC).isoformat(), "ascii")
     say(_("A backup is being made. It counts once it has been restored on trial, which takes some minutes."))
     return go("system.page", _anchor="backups")
@@ -172,20 +174,20 @@ def read_backups(connection: Connection) -> Backups | None:
     words = ""
     with suppress(KeyError):
         words = describe("backup", kept.finding, pick_catalogue()).seen
-    return Backups(can_ask(config), find_wish(config, kept), kept.finding.level, words)
+    return Backups(can_ask(config), find_wish(connection, kept), kept.finding.level, words)
 
 
-def find_wish(config: Config, kept: results.Kept) -> datetime | None:
+def find_wish(connection: Connection, kept: results.Kept) -> datetime | None:
     """When a backup was asked for that neither came nor failed yet, as far as the monitor has seen."""
-    with suppress(OSError, ValueError):
-        asked_at = datetime.fromisoformat(Path(config.web_runtime_dir, WISH).read_text("ascii"))
-        hours = kept.finding.values.get("hours")
-        made_at = kept.looked_at - timedelta(hours=float(hours)) if hours is not None else None
-        has_come = made_at is not None and made_at > asked_at - timedelta(minutes=6)  # the hours have one decimal
-        has_failed = kept.finding.key == "spoiled" and kept.since > asked_at
-        if not has_come and not has_failed and datetime.now(UTC) - asked_at < BACKUP_WITHIN:
-            return asked_at
-    return None
+    wishes = select(func.max(AuditLine.at)).where(AuditLine.subject == BACKUP, AuditLine.act == "backup.ask")
+    asked_at = connection.scalar(wishes)
+    if asked_at is None or datetime.now(UTC) - asked_at > BACKUP_WITHIN:
+        return None
+    hours = kept.finding.values.get("hours")
+    made_at = kept.looked_at - timedelta(hours=float(hours)) if hours is not None else None
+    has_come = made_at is not None and made_at > asked_at - timedelta(minutes=6)  # the hours have one decimal
+    has_failed = kept.finding.key == "spoiled" and kept.since > asked_at
+    return None if has_come or has_failed else asked_at
 
 
 def find_chatwoot() -> str:

@@ -61,6 +61,8 @@ def connect_chatwoot(page: Page, box: Box) -> None:
     expect(main).to_contain_text("El secreto del bot está guardado", timeout=15_000)
     expect(main).to_contain_text("Todo va bien", timeout=30_000)  # the test starts by itself
     expect(main).to_contain_text("El bot ha recogido el mensaje")
+    expect(main).to_contain_text("«Tienda» tiene un saludo")
+    expect(page.locator("#step-states li").nth(1)).to_contain_text("Hecho")
     shoot(page, "first-steps-4-tested")
 
 

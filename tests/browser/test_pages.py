@@ -6,7 +6,7 @@ import json
 
 import pytest
 from acceptance.box import ROOT, Box
-from playwright.sync_api import BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page
 
 from browser.conftest import PHONE, WIDE, shoot
 
@@ -27,7 +27,7 @@ def addresses(owner: BrowserContext, box: Box) -> list[str]:
     found = page.locator("#menu a.nav-link").evaluate_all("links => links.map(a => a.getAttribute('href'))")
     page.close()
     assert len(found) >= 12
-    return [*found, "/account"]
+    return [*found, "/account", "/account/password", "/account/second-factor", "/account/passkeys", "/verify"]
 
 
 @pytest.mark.parametrize("width", ["wide", "phone"])
@@ -71,4 +71,31 @@ def test_dark_pages_are_dark(page: Page, box: Box, addresses: list[str]) -> None
                 wrong.append(f"{address}: {[node['target'] for node in violation['nodes'][:3]]}")
     with box.engine.begin() as connection:
         connection.exec_driver_sql("UPDATE account SET theme = 'auto'")
+    assert wrong == [], "\n".join(wrong)
+
+
+@pytest.mark.parametrize("dark", ["light", "dark"])
+def test_what_a_stranger_sees_is_as_good(browser: Browser, box: Box, dark: str) -> None:
+    """Logging in, a forgotten password, a link that doesn't work any more; wrong passwords too."""
+    wrong = []
+    for language, size in (("es-ES", PHONE), ("en-GB", WIDE)):
+        context = browser.new_context(viewport=size, locale=language, base_url=box.url, color_scheme=dark)  # type: ignore[arg-type]
+        page = context.new_page()
+        for address in ("/login", "/login?next=/users", "/forgot", "/welcome/old"):
+            page.goto(address)
+            if "next=" in address:
+                page.locator("input[name=email]").fill("nobody@example.com")
+                page.locator("input[name=password]").fill("wrong-wrong-1")
+                page.locator("main form button").first.click()
+                page.locator("[role=alert]").wait_for()
+            name = f"stranger-{address.strip('/').replace('/', '-').replace('?', '-')}-{language[:2]}-{dark}"
+            shoot(page, name)
+            assert page.locator("html").get_attribute("lang") == language[:2]
+            if page.evaluate(IS_SIDEWAYS):
+                wrong.append(f"{name}: scrolls sideways")
+            page.evaluate(AXE.read_text())
+            for violation in page.evaluate(RULES):
+                if violation["impact"] in {"serious", "critical"}:
+                    wrong.append(f"{name}: {violation['id']} {[node['target'] for node in violation['nodes'][:3]]}")
+        context.close()
     assert wrong == [], "\n".join(wrong)

@@ -15,7 +15,7 @@ from templates.render import evaluate, render
 def test_the_unit_runs_without_rights_and_writes_only_its_folder(system: str) -> None:
     lines = render("systemd/mostrador-backup.service.j2", os=system).splitlines()
     assert "User=mostrador" in lines
-    assert "ReadWritePaths=/var/backups/mostrador" in lines
+    assert "ReadWritePaths=/var/backups/mostrador -/run/mostrador-web" in lines
     assert "ProtectSystem=strict" in lines
     assert "SyslogIdentifier=mostrador" in lines
     assert "ExecStart=/usr/bin/env venv/bin/python -m flask --app wsgi backup make" in lines
@@ -25,7 +25,9 @@ def test_the_unit_runs_without_rights_and_writes_only_its_folder(system: str) ->
 def test_the_panels_wish_is_heard_where_the_web_may_write_it(system: str) -> None:
     lines = render("systemd/mostrador-backup.path.j2", os=system).splitlines()
     folder = Path(Config.model_fields["web_runtime_dir"].default)
-    assert f"PathChanged={folder / WISH}" in lines
+    assert f"PathExists={folder / WISH}" in lines
+    backup = render("systemd/mostrador-backup.service.j2", os=system).splitlines()
+    assert f"ExecStartPre=/usr/bin/rm -f {folder / WISH}" in backup, "else it would begin again and again"
     assert "Unit=mostrador-backup.service" in lines
     web = render("systemd/mostrador-web.service.j2", os=system).splitlines()
     assert f"RuntimeDirectory={folder.name}" in web

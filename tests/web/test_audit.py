@@ -67,10 +67,14 @@ def test_acts_are_told_in_the_reader_s_language(app: Flask, make_client: Maker) 
 def test_only_what_changed_is_shown_with_before_and_after(app: Flask, make_client: Maker) -> None:
     add(app, "account.change", "b@example.com", {"role": "agent", "active": True}, {"role": "editor", "active": True})
     add(app, "setting.change", "debounce_seconds", {"value": 6}, {"value": 9})
-    shown = read_text(make_client("owner").get("/audit").text)
+    client = make_client("owner")
+    shown = read_text(client.get("/audit").text)
     assert "Cambió un usuario b@example.com Rol agente editor" in shown
     assert "Puede entrar" not in shown
     assert "Cambió un ajuste Espera antes de responder Valor 6 9" in shown
+    add(app, "setting.change", "mode", {"value": "suggest"}, {"value": "live"})
+    shown = read_text(client.get("/audit").text)
+    assert "suggest" not in shown, "a choice is called as in the settings"
 
 
 def test_an_entry_s_change_is_shown_by_its_words(app: Flask, make_client: Maker) -> None:

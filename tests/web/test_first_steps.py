@@ -381,9 +381,9 @@ def test_what_the_server_fixes_is_grey_and_used(
     assert connect(owner, chatwoot).status_code == 200
     assert list(chatwoot.world.bots) == [3]
     monkeypatch.setenv("CHATWOOT_BOT_TOKEN", "another-bots-token")
-    page = connect(owner, chatwoot)
-    assert page.status_code == 422
-    assert "CHATWOOT_BOT_TOKEN" in page.text
+    refused = connect(owner, chatwoot)
+    assert refused.status_code == 422
+    assert "CHATWOOT_BOT_TOKEN" in refused.text
     assert list(chatwoot.world.bots) == [3]
 
 
@@ -436,7 +436,7 @@ def test_a_lost_mark_is_said(owner: FlaskClient, chatwoot: PretendChatwoot, monk
 def test_an_inbox_that_only_customers_can_write_to_is_said(owner: FlaskClient, chatwoot: PretendChatwoot) -> None:
     chatwoot.inbox.channel = "Channel::Whatsapp"
     connect(owner, chatwoot)
-    assert "Escribe tú mismo a una de ellas" in owner.post("/first-steps/chatwoot/test").text
+    assert "Haz la prueba: escribe a una de ellas" in owner.post("/first-steps/chatwoot/test").text
 
 
 # --- AI --------------------------------------------------------------------------------------------------------------
@@ -527,6 +527,7 @@ def test_teaching_again_keeps_what_was_there(app: Flask, owner: FlaskClient) -> 
     with app.app_context(), db.engine.connect() as connection:
         keys = connection.execute(text("SELECT key FROM entry ORDER BY id")).scalars().all()
     assert keys[-1] == "que-horario-teneis-2"
+    assert "¿Qué horario tenéis?" not in owner.get("/first-steps/teach").text  # what is taught isn't proposed again
     assert len(keys) == 4
 
 

@@ -80,7 +80,7 @@ def test_what_is_broken_says_what_customers_notice_and_what_to_type(app: Flask, 
     card = read_card(page, "Worker")
     assert "nadie responde a los clientes" in card
     assert "Nadie recibe respuesta del bot" in card
-    assert "systemctl restart mostrador-worker" in card
+    assert "systemctl restart mostrador-worker; journalctl -t mostrador -n 50" in card
     assert "Así desde" in card
     assert page.index("<h3>Worker</h3>") < page.index("<h3>Avisos</h3>") < page.index("<strong>PostgreSQL</strong>")
     assert "Hay 1 avería." in page

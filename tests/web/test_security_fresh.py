@@ -17,6 +17,7 @@ from tests.web.conftest import PASSWORD
 DANGEROUS = {
     "conversations.erase",
     "conversations.export_contact",
+    "dashboard_app.make",
     "passkeys.add",
     "passkeys.new_options",
     "passkeys.page",
@@ -33,6 +34,9 @@ DANGEROUS = {
     "second_factor.set_up",
     "second_factor.turn_off",
     "settings.save_models",
+    "wizard.connect",
+    "wizard.save_address",
+    "wizard.save_ai",
 }
 ORIGIN = {"Origin": "http://localhost", "Accept": "text/html"}
 
@@ -63,7 +67,7 @@ def show_password(client: FlaskClient, address: str) -> str:
 
 def test_exactly_these_are_dangerous(app: Flask) -> None:
     with app.app_context():
-        assert {rule.endpoint for rule in app.url_map.iter_rules() if needs_fresh_login(rule.endpoint)} >= DANGEROUS
+        assert {rule.endpoint for rule in app.url_map.iter_rules() if needs_fresh_login(rule.endpoint)} == DANGEROUS
 
 
 def test_a_dangerous_page_asks_and_is_gone_back_to(owner: FlaskClient) -> None:
