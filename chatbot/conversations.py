@@ -50,7 +50,7 @@ last_message = (
 )
 
 
-def select_ids(filters: Mapping[str, str], found: list[int] | None = None) -> Select[Any]:
+def select_ids(filters: Mapping[str, str], found: list[int] | None = None) -> Select[int, datetime]:
     """Ids and moments of conversations, without order and limit. found: only among these. filters: state, responder,
     language, inbox (its id as text), since and until (ISO moments, until excluded)."""
     statement = select(Conversation.id, Conversation.updated_at)
@@ -75,7 +75,7 @@ def select_ids(filters: Mapping[str, str], found: list[int] | None = None) -> Se
     return select(few.c.id, few.c.updated_at)
 
 
-def select_rows(ids: Select[Any]) -> Select[Any]:
+def select_rows(ids: Select[int, datetime]) -> Select[Any]:
     """What a list shows of those that a statement of select_ids() chose, in no order. Only the chosen few are looked up."""
     chosen = ids.subquery("chosen")
     columns = (
@@ -106,7 +106,7 @@ def stream_conversations(engine: Engine, filters: Mapping[str, str], words: list
             yield dict(row._mapping)
 
 
-SAID = {"message": Message, "part": Part}
+SAID: dict[str, type[Message | Part]] = {"message": Message, "part": Part}
 
 
 def list_inboxes(connection: Connection) -> list[Any]:
@@ -175,7 +175,7 @@ def _list_messages(connection: Connection, conversation_id: int, before: Place |
     return connection.execute(statement.order_by(Message.arrived_at.desc(), Message.id.desc()).limit(PAGE_LINES + 1)).all()
 
 
-def _choose_turns(conversation_id: int, before: Place | None) -> Select[Any]:
+def _choose_turns(conversation_id: int, before: Place | None) -> Select[int, datetime]:
     at = func.coalesce(Turn.finished_at, Turn.started_at)
     statement = select(Turn.id, at.label("at")).where(Turn.conversation_id == conversation_id)
     if before is not None:

@@ -69,12 +69,11 @@ def restore_backup(
         if is_kept or not has_content:
             postgres.drop(aside, product)
     log.warning("backup_restored", bundle=path.name, rows=found.findings["rows"])
-    kept = former.name if is_kept or has_content else None
     return {
         **found.findings,
         "settings_carried": carried,
         "settings_left": left,
-        "former_database": kept,
+        "former_database": former.name if is_kept or has_content else None,
         "needs_its_key": found.config.secret_key != config.secret_key,
     }
 

@@ -39,7 +39,7 @@ def listing() -> ResponseReturnValue:
     if words := query.search.split():
         until = datetime.fromisoformat(filters["until"]) if "until" in filters else None
         found = message_search.find_newest(connection, words, until)
-    ids = conversations.select_ids(filters, found and found.ids)
+    ids = conversations.select_ids(filters, found.ids if found else None)
     keys = (ids.selected_columns.updated_at, ids.selected_columns.id)
     rows = connection.execute(conversations.select_rows(apply_keyset(ids, query, keys))).all()
     rows = sorted(rows, key=lambda row: (row.updated_at, row.id), reverse=query.is_descending)

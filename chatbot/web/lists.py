@@ -10,11 +10,12 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVarTuple
 
 from flask import request, url_for
 from sqlalchemy import ColumnElement, Select, literal, tuple_
 
+Columns = TypeVarTuple("Columns")
 PAGE_ROWS = 50
 MAX_SEARCH_CHARS = 200
 
@@ -55,7 +56,9 @@ def read_query(filters: dict[str, set[str] | None], sorts: Sequence[str], defaul
     return ListQuery(search, found, sort.removeprefix("-"), sort.startswith("-"), _decode(request.args.get("after", "")))
 
 
-def apply_keyset(statement: Select[Any], query: ListQuery, columns: Sequence[ColumnElement[Any]]) -> Select[Any]:
+def apply_keyset(
+    statement: Select[*Columns], query: ListQuery, columns: Sequence[ColumnElement[Any]]
+) -> Select[*Columns]:
     """Orders by columns (the last one unique), starts after `query.after`, and asks for one row more than a page."""
     ordered = [c.desc() if query.is_descending else c.asc() for c in columns]
     statement = statement.order_by(*ordered).limit(query.limit + 1)

@@ -79,7 +79,7 @@ def list_steps(connection: Connection) -> list[Step]:
             "testbot.page",
         ),
         Step(_("AI, or without"), ai_advice, True, "wizard.page"),
-        Step(_("Protect your account"), _("Log in with a second factor."), has_second_factor(), "security.two_factor_setup"),
+        Step(_("Protect your account"), _("Log in with a second factor."), has_second_factor(), "second_factor.page"),
         Step(
             _("Get alerts"),
             _("So that you hear of a fault before your customers do."),

@@ -77,7 +77,12 @@ def find_open(
 
 
 def test_only_three_ports_are_reachable_whatever_listens(box: Box, careless_owner: None) -> None:
-    assert find_open(box.host.address, range(1, 65_536), box.outside.scanner) == OPEN
+    found: set[int] = set()
+    for _ in range(3):  # a sweep that misses the open ones was too fast for a busy machine, and may have missed others
+        found |= find_open(box.host.address, range(1, 65_536), box.outside.scanner)
+        if found >= OPEN:
+            break
+    assert found == OPEN
 
 
 def test_only_three_ports_are_reachable_over_ipv6(box: Box, careless_owner: None) -> None:

@@ -21,7 +21,8 @@ FOCUSED = """() => {
   return {
     name: label.trim(), tag: e.tagName.toLowerCase(), value: e.value || '', href: e.getAttribute('href') || '',
     // a date's own calendar button has the focus then, and shows it inside
-    isSeen: (e.type === 'date' && !e.matches(':focus')) || (style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) > 0) || style.boxShadow !== 'none',
+    isSeen: (e.type === 'date' && !e.matches(':focus')) || style.boxShadow !== 'none'
+      || (style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) > 0),
     isThere: box.width > 0 && box.height > 0 && box.bottom > 0 && box.top < innerHeight,
   };
 }"""
