@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -11,12 +12,12 @@ from typing import Any
 import pytest
 
 from security.conftest import find_program
-from security.front import Front, Visitor
+from security.front import REFUSED, Front, Visitor
 
 pytestmark = pytest.mark.security
 # what needs a server of wapiti's own on the internet is left out (ssrf, xxe), and so is guessing passwords and file names
 MODULES = "blindsql,cookieflags,crlf,csp,csrf,exec,file,htaccess,http_headers,methods,permanentxss,redirect,shellshock,sql,xss"
-SECONDS_A_MODULE = 240
+SECONDS_A_MODULE = 60
 
 
 def attack(url: str, report: Path, *words: str) -> dict[str, Any]:
@@ -39,13 +40,17 @@ def attack(url: str, report: Path, *words: str) -> dict[str, Any]:
 OUTDATED = "X-XSS-Protection is not set"
 
 
+# nginx turns these away whatever token comes with them, so that wapiti thinks that none is looked at; tests/web does it right
+CSRF, TURNED_AWAY = "Cross Site Request Forgery", re.compile(f"/({REFUSED})")
+
+
 def list_findings(found: dict[str, Any]) -> list[str]:
     return [
         f"{kind}: {one['method']} {one['path']} {one['parameter']} {one['info']}"
         for group in ("vulnerabilities", "anomalies")
         for kind, many in found[group].items()
         for one in many
-        if one["info"] != OUTDATED
+        if one["info"] != OUTDATED and not (kind == CSRF and TURNED_AWAY.match(one["path"]))
     ]
 
 
