@@ -12,8 +12,9 @@ from typing import Any
 
 from sqlalchemy import Connection, TextClause, func, literal_column, text
 
-MOST = 2_000
-WINDOW = 50_000  # ids; one that finds little is followed by a larger one
+MOST = 1_000
+WINDOW = 50_000  # ids; what isn't found in the newest is looked for in larger ones
+LARGEST_WINDOW = 200_000
 # the expression of the two search indexes
 FOLDED = "to_tsvector('simple', translate(lower({0}.text), 'áàéèíìóòúùüñ', 'aaeeiioouuun'))"
 ACCENTS = str.maketrans("áàéèíìóòúùüñ", "aaeeiioouuun")
@@ -49,36 +50,42 @@ def find_newest(connection: Connection, words: list[str], until: datetime | None
     ids: set[int] = set()
     is_all = True
     for table in MOMENTS:
-        values = {"words": fold(words)}
-        found = connection.execute(_select(table, f"LIMIT {MOST + 1}"), values).scalars().all()
-        if len(found) > MOST:
-            is_all = False
-            found = _read_windows(connection, table, values, until)
+        found, is_all_of_it = _find_in(connection, table, fold(words), until)
         ids.update(found)
+        is_all = is_all and is_all_of_it
     return Found(sorted(ids), is_all)
+
+
+def _find_in(connection: Connection, table: str, words: str, until: datetime | None) -> tuple[list[int], bool]:
+    """Ids are in the order of time, and so are the pages on the disk: a common word is found in the newest of them."""
+    high = connection.execute(text(f"SELECT coalesce(max(id), 0) + 1 FROM {table}")).scalar_one()
+    if until is not None:
+        high = _find_first_since(connection, table, until, high)
+    low = max(high - WINDOW, 0)
+    found = _read_window(connection, table, words, low, high)
+    if len(found) < MOST and low > 0:
+        few = connection.execute(_select(table, f"LIMIT {MOST + 1}"), {"words": words}).scalars().all()
+        if len(few) <= MOST:
+            return list(few), True
+        size = WINDOW
+        while low > 0 and len(found) < MOST:
+            size = min(size * 2, LARGEST_WINDOW)
+            low, high = max(low - size, 0), low
+            found += _read_window(connection, table, words, low, high)
+    return found[:MOST], len(found) < MOST
 
 
 def _select(table: str, more: str) -> TextClause:
     return text(f"SELECT conversation_id FROM {table} WHERE {FOLDED.format(table)} @@ {QUERY} {more}")
 
 
-def _read_windows(connection: Connection, table: str, values: dict[str, Any], until: datetime | None) -> list[int]:
-    """Ids are in the order of time, and so are the pages on the disk: from the newest backwards until MOST are found."""
-    high = connection.execute(text(f"SELECT coalesce(max(id), 0) + 1 FROM {table}")).scalar_one()
-    if until is not None:
-        high = _find_first_since(connection, table, until, high)
+def _read_window(connection: Connection, table: str, words: str, low: int, high: int) -> list[int]:
     statement = _select(table, f"AND {table}.id >= :low AND {table}.id < :high ORDER BY {table}.id DESC LIMIT {MOST}")
-    found: list[int] = []
     # else the planner may read the key's index alone, and make a vector of every text on the way
     connection.execute(text("SET LOCAL enable_indexscan = off"))
-    size = WINDOW
-    while high > 0 and len(found) < MOST:
-        low = max(high - size, 0)
-        newest = connection.execute(statement, {**values, "low": low, "high": high}).scalars().all()
-        found += newest
-        high, size = low, size if len(newest) > MOST // 8 else min(size * 2, 4 * WINDOW)
+    found = connection.execute(statement, {"words": words, "low": low, "high": high}).scalars().all()
     connection.execute(text("SET LOCAL enable_indexscan = on"))
-    return found[:MOST]
+    return list(found)
 
 
 def _find_first_since(connection: Connection, table: str, moment: datetime, high: int) -> int:

@@ -293,11 +293,12 @@ class Attention:
     oldest_at: datetime | None
 
 
+# an index of states would make each change of a part's state cost all of its indexes: so a range of the turns' own
 ATTENTION = text("""
 SELECT p.failed, p.held, w.waiting, w.oldest_at FROM (
-  SELECT count(*) FILTER (WHERE part.state = 'failed') AS failed, count(*) FILTER (WHERE part.state = 'held') AS held
-  FROM turn JOIN part ON part.turn_id = turn.id
-  WHERE turn.finished_at > now() - interval '7 days' AND part.state IN ('failed', 'held')) p,
+  SELECT count(*) FILTER (WHERE state = 'failed') AS failed, count(*) FILTER (WHERE state = 'held') AS held
+  FROM part WHERE state IN ('failed', 'held') AND turn_id >=
+    (SELECT id FROM turn WHERE finished_at > now() - interval '7 days' ORDER BY finished_at LIMIT 1)) p,
  (SELECT count(*) AS waiting, min(answer_due_at) AS oldest_at FROM conversation WHERE in_seq > answered_seq) w
 """)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 from sqlalchemy import Connection, delete, select, text
 from sqlalchemy.dialects.postgresql import insert
@@ -42,6 +43,7 @@ class Untaught:
     count: int = 0
 
 
+@lru_cache(2_000)  # the same ones are stemmed for each look at the page
 def find_key(question: str, language: str | None) -> str:
     """The same for questions that differ in case, accents, signs, courtesy, order and endings."""
     words = strip_lead_in(split_words(question[:QUESTION_CHARS]))

@@ -89,7 +89,6 @@ class Part(Base):
         Index("ix_part_turn_id", "turn_id", "ordinal"),
         Index("ix_part_search", sql(FOLDED_TEXT), postgresql_using="gin"),
         Index("ix_part_conversation_id", "conversation_id", "id"),
-        Index("ix_part_trouble", "turn_id", postgresql_where=sql("state IN ('failed', 'held')")),
     )
 
 

@@ -138,6 +138,9 @@ def list_pages(site: Site, browser: Browser, longest: int) -> dict[str, Paths]:
         "to teach": lambda _: "/teaching",
         "palette": lambda chance: f"/search?q={quote(pick_words(chance, 0.5)[:4])}",
         "audit log": lambda _: "/audit",
+        "health": lambda _: "/system",
+        "draft and publishing": lambda _: "/release",
+        "test bot": lambda _: "/test",
     }
 
 

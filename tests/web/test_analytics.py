@@ -93,6 +93,16 @@ def test_a_day_that_has_just_ended_is_still_counted_by_its_hours(connection: Con
     assert connection.scalar(text("SELECT max(day) FROM daily")) == NOW.date() - timedelta(days=2)
 
 
+def test_attention_counts_what_was_not_delivered_in_the_last_week(connection: Connection) -> None:
+    now = datetime.now(UTC)
+    assert (numbers.read_attention(connection).failed, numbers.read_attention(connection).held) == (0, 0)
+    for n, (age, state) in enumerate([(9, "failed"), (3, "failed"), (2, "sent"), (1, "held"), (0, "failed")]):
+        add_turn(connection, n, "hola", now - timedelta(days=age, minutes=1))
+        connection.execute(text("UPDATE part SET state = :s WHERE mark = :m"), {"s": state, "m": f"m{n}"})
+    found = numbers.read_attention(connection)
+    assert (found.failed, found.held) == (2, 1)
+
+
 def test_questions_without_an_answer_go_by_an_index_of_their_own(connection: Connection) -> None:
     only = f"AND handoff_reason IN {numbers.UNKNOWING}"
     period = {"start": NOW - timedelta(days=365), "end": NOW}

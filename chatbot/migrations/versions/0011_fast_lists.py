@@ -34,13 +34,11 @@ def upgrade() -> None:
         sa.Column("unpriced", sa.Integer(), nullable=False),
         sa.Column("latency", sa.ARRAY(sa.Integer()), nullable=True),
     )
-    # for the questions without an answer, and for what needs attention: seldom written to
+    # for the questions without an answer: seldom written to
     op.create_index("ix_turn_unanswered", "turn", ["finished_at"], postgresql_where=sa.text(UNANSWERED))
-    op.create_index("ix_part_trouble", "part", ["turn_id"], postgresql_where=sa.text("state IN ('failed', 'held')"))
 
 
 def downgrade() -> None:
-    op.drop_index("ix_part_trouble", table_name="part")
     op.drop_index("ix_turn_unanswered", table_name="turn")
     op.drop_table("daily")
     op.drop_column("conversation", "last_responder")
