@@ -56,9 +56,7 @@ def read_query(filters: dict[str, set[str] | None], sorts: Sequence[str], defaul
     return ListQuery(search, found, sort.removeprefix("-"), sort.startswith("-"), _decode(request.args.get("after", "")))
 
 
-def apply_keyset(
-    statement: Select[*Columns], query: ListQuery, columns: Sequence[ColumnElement[Any]]
-) -> Select[*Columns]:
+def apply_keyset(statement: Select[*Columns], query: ListQuery, columns: Sequence[ColumnElement[Any]]) -> Select[*Columns]:
     """Orders by columns (the last one unique), starts after `query.after`, and asks for one row more than a page."""
     ordered = [c.desc() if query.is_descending else c.asc() for c in columns]
     statement = statement.order_by(*ordered).limit(query.limit + 1)
