@@ -49,18 +49,25 @@ def find_newest(connection: Connection, words: list[str], until: datetime | None
     """until: nothing is looked for that came later."""
     ids: set[int] = set()
     is_all = True
-    for table in MOMENTS:
-        found, is_all_of_it = _find_in(connection, table, fold(words), until)
+    highs = {table: _find_high(connection, table, until) for table in MOMENTS}
+    # else the planner may read the key's index alone, and make a vector of every text on the way
+    connection.execute(text("SET LOCAL enable_indexscan = off"))
+    for table, high in highs.items():
+        found, is_all_of_it = _find_in(connection, table, fold(words), high)
         ids.update(found)
         is_all = is_all and is_all_of_it
+    connection.execute(text("SET LOCAL enable_indexscan = on"))
     return Found(sorted(ids), is_all)
 
 
-def _find_in(connection: Connection, table: str, words: str, until: datetime | None) -> tuple[list[int], bool]:
+def _find_high(connection: Connection, table: str, until: datetime | None) -> int:
+    """The first id that isn't looked at."""
+    high: int = connection.execute(text(f"SELECT coalesce(max(id), 0) + 1 FROM {table}")).scalar_one()
+    return high if until is None else _find_first_since(connection, table, until, high)
+
+
+def _find_in(connection: Connection, table: str, words: str, high: int) -> tuple[list[int], bool]:
     """Ids are in the order of time, and so are the pages on the disk: a common word is found in the newest of them."""
-    high = connection.execute(text(f"SELECT coalesce(max(id), 0) + 1 FROM {table}")).scalar_one()
-    if until is not None:
-        high = _find_first_since(connection, table, until, high)
     low = max(high - WINDOW, 0)
     found = _read_window(connection, table, words, low, high)
     if len(found) < MOST and low > 0:
@@ -81,11 +88,7 @@ def _select(table: str, more: str) -> TextClause:
 
 def _read_window(connection: Connection, table: str, words: str, low: int, high: int) -> list[int]:
     statement = _select(table, f"AND {table}.id >= :low AND {table}.id < :high ORDER BY {table}.id DESC LIMIT {MOST}")
-    # else the planner may read the key's index alone, and make a vector of every text on the way
-    connection.execute(text("SET LOCAL enable_indexscan = off"))
-    found = connection.execute(statement, {"words": words, "low": low, "high": high}).scalars().all()
-    connection.execute(text("SET LOCAL enable_indexscan = on"))
-    return list(found)
+    return list(connection.execute(statement, {"words": words, "low": low, "high": high}).scalars())
 
 
 def _find_first_since(connection: Connection, table: str, moment: datetime, high: int) -> int:

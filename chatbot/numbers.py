@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -269,6 +270,11 @@ ORDER BY newest.finished_at DESC
 """
 
 
+@lru_cache(4_000)  # the newest ones are asked for with each look at the page
+def _fold(said: str) -> str:
+    return " ".join(split_words(said))
+
+
 def list_asked(connection: Connection, period: Period, only_unanswered: bool = False, limit: int = 10) -> list[AskedOften]:
     """What was asked most among the period's newest SAMPLE turns, alike but for case, accents and signs."""
     # literally, so that a prepared statement finds the index of these alone
@@ -277,7 +283,7 @@ def list_asked(connection: Connection, period: Period, only_unanswered: bool = F
     counts: Counter[str] = Counter()
     shown: dict[str, str] = {}
     for said in connection.execute(text(ASKED.format(only=only)), values).scalars():
-        if key := " ".join(split_words(said)):
+        if key := _fold(said):
             counts[key] += 1
             shown.setdefault(key, " ".join(said.split()))
     return [AskedOften(shown[key], count) for key, count in counts.most_common(limit)]

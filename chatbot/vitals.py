@@ -53,6 +53,8 @@ ORDER BY part.id DESC LIMIT :limit
 """)
 TROUBLED = text(f"""
 {_PART} WHERE part.state IN ('failed', 'held') AND coalesce(t.finished_at, now()) > now() - interval '30 days'
+  AND part.turn_id >= coalesce(  -- there is no index of states: as numbers.ATTENTION
+    (SELECT id FROM turn WHERE finished_at > now() - interval '30 days' ORDER BY finished_at LIMIT 1), 0)
 ORDER BY part.id DESC LIMIT :limit
 """)
 HELD = text("""

@@ -7,9 +7,9 @@ from decimal import Decimal
 from functools import lru_cache
 
 from babel import Locale
-from babel.numbers import format_decimal
+from babel.numbers import format_currency, format_decimal
 from flask import Flask, current_app, g, request
-from flask_babel import Babel, format_currency, format_datetime, format_timedelta, get_locale, gettext
+from flask_babel import Babel, format_datetime, format_timedelta, get_locale, gettext
 from flask_login import current_user
 from markupsafe import Markup
 
@@ -69,11 +69,15 @@ def _format_number(value: float, locale: str) -> str:
 
 def show_money(micros: int | None) -> str:
     """Micro-dollars. None: a price nobody knows."""
-    if micros is None:
-        return str(gettext("unknown"))
+    return str(gettext("unknown")) if micros is None else _format_money(micros, str(get_locale()))
+
+
+@lru_cache(4_000)
+def _format_money(micros: int, locale: str) -> str:
     amount = Decimal(micros) / 1_000_000
     is_small = 0 < abs(amount) < Decimal("0.1")
-    return str(format_currency(amount, "USD", "#,##0.0000\xa0¤" if is_small else None, currency_digits=not is_small))
+    pattern = "#,##0.0000\xa0¤" if is_small else None
+    return format_currency(amount, "USD", pattern, locale=locale, currency_digits=not is_small)
 
 
 def init_app(app: Flask) -> None:
