@@ -14,8 +14,8 @@ from sqlalchemy.orm import aliased
 
 from chatbot.content import live_release_id
 from chatbot.models import Entry, Revision, release_revision
+from chatbot.models.folding import ACCENTED, PLAIN, fold_words
 
-ACCENTS, PLAIN = "áàéèíìóòúùüñ", "aaeeiioouuun"
 BIN_DAYS = 30
 WORDS = re.compile(r"\s+|\w+|[^\w\s]")
 
@@ -81,8 +81,8 @@ def select_entries(connection: Connection, kind: str, search: str, state: str) -
     if state == "off":
         statement = statement.where(newest.c.body["enabled"].as_boolean().is_(False))
     for word in search.lower().split():
-        folded = word.translate(str.maketrans(ACCENTS, PLAIN))
-        text = func.translate(func.lower(func.concat(Entry.key, " ", newest.c.body)), ACCENTS, PLAIN)
+        folded = fold_words(word)
+        text = func.translate(func.lower(func.concat(Entry.key, " ", newest.c.body)), ACCENTED, PLAIN)
         statement = statement.where(text.contains(folded, autoescape=True))
     return statement
 

@@ -8,9 +8,9 @@ from typing import Any
 from sqlalchemy import Connection, Row, text
 
 from chatbot.models.content import NAMES
+from chatbot.models.folding import fold_words
 from chatbot.models.inbox import FOLDED_PERSON
 
-ACCENTS = str.maketrans("áàéèíìóòúùüñ", "aaeeiioouuun")
 WORD = re.compile(r"\w+")
 MOST_WORDS = 8
 MOST_READ = 200  # of what a short word finds, before the best are chosen
@@ -36,7 +36,7 @@ JOIN inbox i ON i.id = c.inbox_id LEFT JOIN contact p ON p.id = c.contact_id WHE
 
 def split_folded(asked: str) -> list[str]:
     """Words without case and accents. Of an e-mail address its first part, which is how the index holds it."""
-    folded = asked.lower().translate(ACCENTS)
+    folded = fold_words(asked)
     return [word for part in folded.split() for word in WORD.findall(part.split("@")[0])][:MOST_WORDS]
 
 

@@ -12,12 +12,13 @@ from typing import Any
 
 from sqlalchemy import Connection, TextClause, func, literal_column, text
 
+from chatbot.models.folding import fold_words, vector_sql
+
 MOST = 1_000
 WINDOW = 50_000  # ids; what isn't found in the newest is looked for in larger ones
 LARGEST_WINDOW = 200_000
 # the expression of the two search indexes
-FOLDED = "to_tsvector('simple', translate(lower({0}.text), 'áàéèíìóòúùüñ', 'aaeeiioouuun'))"
-ACCENTS = str.maketrans("áàéèíìóòúùüñ", "aaeeiioouuun")
+FOLDED = vector_sql("{0}.text")
 QUERY = "plainto_tsquery('simple', :words)"
 # when a row came; parts may have no moment of their own
 MOMENTS = {
@@ -36,7 +37,7 @@ class Found:
 
 
 def fold(words: list[str]) -> str:
-    return " ".join(words).lower().translate(ACCENTS)
+    return fold_words(" ".join(words))
 
 
 def matches(table: str, words: list[str]) -> Any:

@@ -10,12 +10,13 @@ from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column
 
 from chatbot.db import Base, CreatedAt, Id
+from chatbot.models.folding import vector_sql
 
 # what an entry is called by, without accents and case; written as PostgreSQL writes it
-NAMES = (
-    "to_tsvector('simple', translate(lower(left((((((((COALESCE(body ->> 'key', '') || ' ') || COALESCE(body ->> 'title', ''))"
+NAMES = vector_sql(
+    "left((((((((COALESCE(body ->> 'key', '') || ' ') || COALESCE(body ->> 'title', ''))"
     " || ' ') || COALESCE(body ->> 'name', '')) || ' ') || COALESCE(body ->> 'questions', '')) || ' ')"
-    " || COALESCE(body ->> 'texts', ''), 20000)), 'áàéèíìóòúùüñÁÀÉÈÍÌÓÒÚÙÜÑ', 'aaeeiioouuunaaeeiioouuun'))"
+    " || COALESCE(body ->> 'texts', ''), 20000)"
 )
 
 

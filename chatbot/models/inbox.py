@@ -9,14 +9,11 @@ from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, mapped_column
 
 from chatbot.db import At, Base, Big, CreatedAt, Id
+from chatbot.models.folding import vector_sql
 
 # full-text search that minds neither accents nor case; messages and our parts have the same
-FOLDED_TEXT = "to_tsvector('simple', translate(lower(text), 'áàéèíìóòúùüñ', 'aaeeiioouuun'))"
-# capitals with accents too: to C collation they have no small letter
-FOLDED_PERSON = (
-    "to_tsvector('simple', translate(lower((((name || ' ') || email) || ' ') || phone),"
-    " 'áàéèíìóòúùüñÁÀÉÈÍÌÓÒÚÙÜÑ', 'aaeeiioouuunaaeeiioouuun'))"
-)
+FOLDED_TEXT = vector_sql("text")
+FOLDED_PERSON = vector_sql("(((name || ' ') || email) || ' ') || phone")
 
 
 class Inbox(Base):

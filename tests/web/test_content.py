@@ -141,6 +141,11 @@ def test_no_field_of_any_kind_becomes_html(editor: FlaskClient, kind: str, data:
         assert "&lt;img src=x" in page or "&lt;</ins><ins>img" in page or "&lt;img" in page
 
 
+def test_an_entry_is_found_by_a_word_with_an_accented_capital(editor: FlaskClient) -> None:
+    editor.post("/content/faq", data={**FAQ, "questions_es": "¿Únicamente los martes?", "key": "martes"})
+    assert "/content/faq/martes" in editor.get("/content/faq?q=unicamente").text
+
+
 def test_an_agent_reads_but_does_not_edit(make_client: MakeClient, app: Flask) -> None:
     agent = make_client("agent")
     assert agent.get("/content/faq").status_code == 200

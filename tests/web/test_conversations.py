@@ -69,6 +69,12 @@ def test_search_minds_neither_accents_nor_case_and_finds_our_replies(shop: Flask
     assert "/conversations/902" not in page
 
 
+@pytest.mark.parametrize("words", ["angela", "Ángela", "ULTIMA ñora"])
+def test_words_that_begin_with_an_accented_capital_are_found(shop: Flask, make_client: Make, words: str) -> None:
+    add_messages(shop, ["Ángela pide la Última Ñora"])
+    assert "/conversations/1000" in make_client("agent").get("/conversations", query_string={"q": words}).text
+
+
 @pytest.mark.parametrize("query", ["state=answered", "responder=faq", f"from={datetime.now(MADRID):%Y-%m-%d}"])
 def test_filters_keep_what_fits(shop: Flask, make_client: Make, query: str) -> None:
     page = make_client("agent").get(f"/conversations?{query}").text
