@@ -204,4 +204,6 @@ def check_webhook_heard(at: Surroundings) -> Finding | None:
         return None
     with at.engine.connect() as connection:
         age_s = connection.execute(HEARD, {"canary": CANARY_IDS}).scalar()
-    return warn("none") if age_s is None else ok(hours=round(age_s / 3600, 1))
+    if age_s is None:
+        return warn("none")
+    return ok("lately") if age_s < 3_600 else ok(hours=round(age_s / 3_600))
