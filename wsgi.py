@@ -18,8 +18,16 @@ def create_app() -> Flask:
         exit_with(e)
 
 
+def check() -> None:
+    """What serve() would end the process for, asked before gunicorn is."""
+    try:
+        chatbot.boot(chatbot.create_app(role="web"))
+    except ConfigError as e:
+        exit_with(e)
+
+
 def serve() -> Flask:
-    """For gunicorn: `gunicorn -c python:chatbot.web.server 'wsgi:serve()'`."""
+    """For gunicorn (chatbot/web/server.py)."""
     try:
         app = chatbot.create_app(role="web")
         chatbot.boot(app)
@@ -28,3 +36,13 @@ def serve() -> Flask:
         exit_with(e)
     logs.adopt("gunicorn.error")
     return app
+
+
+def serve_alone() -> Flask:
+    """serve() for a gunicorn that hasn't called it before it forked. At 3 it ends itself too, so that its supervisor paces the
+    next try; at anything else it would start the process again at once, and again.
+    """
+    try:
+        return serve()
+    except SystemExit:
+        raise SystemExit(3) from None

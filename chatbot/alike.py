@@ -7,7 +7,8 @@ from collections.abc import Iterable
 
 from sqlalchemy import URL, Connection, func, select
 
-from chatbot.content import Content, FaqEntry, load_draft
+from chatbot.bodies import Content, FaqEntry
+from chatbot.content import load_draft
 from chatbot.knowledge.faq import get_index
 from chatbot.models import Revision
 from chatbot.reply import Language

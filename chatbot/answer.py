@@ -21,7 +21,7 @@ from chatbot.queue import HAND_OFF_CRASHES, Lease
 from chatbot.recording import freeze, record, throw_away, unfreeze
 from chatbot.reply import Handoff
 from chatbot.settings import Settings
-from chatbot.turn import Assembled, OpenTurn, assemble, open_turn, read_facts
+from chatbot.turn import Assembled, OpenTurn, assemble, check_wording, open_turn, read_facts
 from chatbot.typing_sign import show_typing
 
 log = structlog.get_logger()
@@ -67,10 +67,11 @@ def _decide_and_freeze(means: Means, chatwoot: Chatwoot, turn: OpenTurn, assembl
     given, facts, language_by = assembled
     plan = decide(means, chatwoot, turn, given, facts)
     if plan.trace is not None:
-        plan.trace.language_by = language_by
+        plan.trace.language_by = plan.trace.language_by or language_by
     crash_point("after_decide")
     with means.engine.begin() as connection:
-        turn = freeze(connection, turn, plan, has_press=any(m.kind == "submitted" for m in given.messages))
+        check_wording(connection, turn, facts)
+        turn = freeze(connection, turn, plan, next((m.chatwoot_id for m in given.messages if m.kind == "submitted"), None))
     crash_point("after_freeze")
     return turn
 
@@ -98,12 +99,17 @@ def _deliver_and_record(delivery: Delivery) -> str:
     return state
 
 
-RECONSIDER = sql("UPDATE conversation SET owner = 'people', owner_reason = :reason, status = :status WHERE id = :id")
+RECONSIDER = sql("""
+UPDATE conversation SET owner = 'people', status = :status,
+  owner_reason = CASE WHEN owner_reason = 'bot_off' THEN owner_reason ELSE :reason END
+WHERE id = :id
+""")
 
 
 def _reconsider(delivery: Delivery) -> None:
     """Somebody else has it, and nothing was said. Opened because our webhook failed: decided anew. Still pending, since a
-    person spoke without taking it: decided anew too, so that it is opened and nobody waits in pending."""
+    person spoke without taking it: decided anew too, so that it is opened and nobody waits in pending. Where a flow had done
+    something: decided anew, so that the team is told."""
     means, turn = delivery.means, delivery.turn
     if turn.wake is not None or turn.mode != "live" or read_progress(delivery).has_spoken:
         return
@@ -111,7 +117,7 @@ def _reconsider(delivery: Delivery) -> None:
         facts = read_facts(connection, turn)
     look = look_again(delivery)
     is_fault = is_taken_by_fault(means.settings, delivery.chatwoot, turn, facts)
-    if look is None or (look.status != "pending" and not is_fault):
+    if look is None or (look.status != "pending" and not is_fault and not facts.has_acted):
         return
     values = {"id": turn.lease.conversation_id, "reason": "open" if is_fault else "human_message", "status": look.status}
     with means.engine.begin() as connection:

@@ -21,6 +21,7 @@ MAX_BODY = 1_000_000
 MAX_ID = 2**62
 MAX_TEXT = 20_000
 MAX_NAME = 255
+MAX_URL = 2_000
 CENTURY = range(2000, 2100)
 MESSAGE_TYPES = {0: "incoming", 1: "outgoing", 2: "activity", 3: "template"}
 BOT_FAILURE = regex.compile(r"(?i)error with the agent bot|error.{0,40}(agente|bot)|marked open by system due to an error")
@@ -68,6 +69,8 @@ class ConversationFacts:
 
 @dataclass(frozen=True, slots=True)
 class MessageFacts:
+    """changed_at: Chatwoot's clock, so that updates which come unordered can be ordered."""
+
     id: int
     author: Author
     text: str
@@ -78,6 +81,7 @@ class MessageFacts:
     submitted: str = ""
     submitted_hash: str = ""
     sent_at: datetime | None = None
+    changed_at: datetime | None = None
     error: str = ""
     is_failed: bool = False
     is_deleted: bool = False
@@ -205,13 +209,15 @@ def _message(given: Mapping[str, Any]) -> MessageFacts | None:
     if message_id is None:
         return None
     attributes = _dict(given.get("content_attributes"))
-    values = attributes.get("submitted_values")
+    author = _author(given, attributes)
+    # customers fill in forms of ours and of agents; what stands in a message of their own is no form's
+    values = attributes.get("submitted_values") if author != "customer" else None
     newest = _own_entry(given, message_id)
     status = _text(newest.get("status") or given.get("status"), 20)
     attachments = tuple(_attachment(a) for a in _list(given.get("attachments"))[:20] if isinstance(a, dict))
     return MessageFacts(
         id=message_id,
-        author=_author(given, attributes),
+        author=author,
         text=_body_text(given, attributes),
         is_private=given.get("private") is True,
         mark=_text(attributes.get("mostrador"), 120),
@@ -220,6 +226,7 @@ def _message(given: Mapping[str, Any]) -> MessageFacts | None:
         submitted=_submitted_text(values),
         submitted_hash=_hash(values) if values else "",
         sent_at=_time(given.get("created_at")) or _time(newest.get("created_at")),
+        changed_at=_time(given.get("updated_at")) or _time(newest.get("updated_at")) or _find_change(given),
         error=_text(attributes.get("external_error"), 500),
         is_failed=status == "failed" or bool(attributes.get("external_error")),
         is_deleted=attributes.get("deleted") is True,
@@ -233,6 +240,11 @@ def _own_entry(given: Mapping[str, Any], message_id: int) -> Mapping[str, Any]:
     """The same message inside `conversation.messages`, which alone has its status; often it is another message."""
     entries = _list(_dict(given.get("conversation")).get("messages"))
     return next((e for e in entries if isinstance(e, dict) and e.get("id") == message_id), {})
+
+
+def _find_change(given: Mapping[str, Any]) -> datetime | None:
+    """Where the message's own time isn't told, the conversation's is not before it."""
+    return _time(_dict(given.get("conversation")).get("updated_at"))
 
 
 def _author(given: Mapping[str, Any], attributes: Mapping[str, Any]) -> Author:
@@ -277,10 +289,14 @@ def _is_auto_reply(attributes: Mapping[str, Any]) -> bool:
 
 
 def _attachment(given: Mapping[str, Any]) -> Attachment:
+    url = _text(given.get("data_url"), MAX_URL + 1)
     return Attachment(
         file_type=_text(given.get("file_type"), 40),
         title=_text(given.get("fallback_title"), MAX_NAME),
         transcript=_text(given.get("transcribed_text"), MAX_TEXT),
+        id=_id(given.get("id")) or 0,
+        url=url if len(url) <= MAX_URL else "",
+        size=_id(given.get("file_size")) or 0,
     )
 
 

@@ -13,6 +13,8 @@ from chatbot.clients.chatwoot import Chatwoot
 from chatbot.errors import ChatwootError
 from chatbot.turn import OpenTurn
 
+TOKEN_REFUSED = {401, 403}
+
 
 @dataclass(frozen=True, slots=True)
 class Look:
@@ -28,6 +30,7 @@ class Look:
     human_id: int
     is_fault: bool
     labels: tuple[str, ...]
+    attributes: Mapping[str, Any]
 
 
 def look_at(chatwoot: Chatwoot, conversation: int) -> Look:
@@ -57,6 +60,7 @@ def read_look(given: Mapping[str, Any], at: float) -> Look:
         human_id=spoken.id if is_human and spoken else 0,
         is_fault=bool(messages) and is_bot_failure(messages[-1]) and not facts.has_person,
         labels=tuple(label for label in given.get("labels") or [] if isinstance(label, str)),
+        attributes=attributes if isinstance(attributes := given.get("custom_attributes"), dict) else {},
     )
 
 
@@ -76,3 +80,22 @@ def is_taken(look: Look, turn: OpenTurn, *, has_opened: bool) -> bool:
     if has_opened:
         return look.status == "resolved"
     return look.status != "pending" or look.has_person
+
+
+def has_fault_opened(chatwoot: Chatwoot, turn: OpenTurn, look: Look) -> bool:
+    """Whether the activity that says so came after our last message, and no person's word did."""
+    try:
+        messages = chatwoot.get_messages_before(turn.conversation)
+    except ChatwootError as e:
+        if e.status in TOKEN_REFUSED:
+            return look.is_fault
+        raise
+    is_fault = False
+    for message in reversed(messages):
+        facts = message_facts(message)
+        if facts is None or is_persons_word(facts):
+            return False
+        if facts.author in {"ours", "other_bot"} and not facts.is_private:  # a delete or a retry of ours wipes its mark
+            break
+        is_fault = is_fault or is_bot_failure(message)
+    return is_fault

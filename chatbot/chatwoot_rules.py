@@ -20,8 +20,9 @@ Kind = Literal[
     "echo",  # our own message came back
     "failed",  # our message did not reach the customer
     "transcribed",
+    "edited",  # the customer wrote it anew
     "deleted",
-    "command",  # /bot on, /bot off
+    "command",  # /bot on, /bot off, /bot why
     "state",  # the conversation's status or assignee
 ]
 
@@ -37,12 +38,12 @@ class Scope:
 # Conversations from here on are our own test messages (canary.py): Chatwoot's numbers have 32 bits.
 CANARY_IDS = 4 * 10**18
 
-COMMAND = regex.compile(r"(?i)^\s*/bot\s+(on|off)\s*$")
+COMMAND = regex.compile(r"(?i)^\s*/bot\s+(on|off|why)\s*$")
 
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """rule: why nothing is done, or why an input is never answered; value: "on" or "off" of a command."""
+    """rule: why nothing is done, or why an input is never answered; value: "on", "off" or "why" of a command."""
 
     kind: Kind
     rule: str = ""
@@ -76,7 +77,7 @@ def read_meaning(event: Event, scope: Scope) -> Meaning:
         return Meaning("state")
     if event.name == "message_created":
         return _created(event.conversation, event.message)
-    return _updated(event.message)
+    return _updated(event.conversation, event.message)
 
 
 def _is_canary(event: Event) -> bool:
@@ -114,13 +115,14 @@ def _never_answered(conversation: ConversationFacts, message: MessageFacts) -> s
     return ""
 
 
-def _updated(message: MessageFacts) -> Meaning:
+def _updated(conversation: ConversationFacts, message: MessageFacts) -> Meaning:
     if message.is_deleted:
-        return Meaning("deleted") if message.author == "customer" else Meaning("nothing", "deleted_by_agent")
+        return Meaning("deleted", "deleted") if message.author == "customer" else Meaning("nothing", "deleted_by_agent")
     if message.author == "ours" and message.is_failed:
         return Meaning("failed")
     if message.submitted and message.content_type in {"input_select", "form"}:
         return Meaning("input") if message.author == "ours" else Meaning("nothing", "form_of_others")
-    if message.author == "customer" and any(a.transcript for a in message.attachments):
-        return Meaning("transcribed")
+    if message.author == "customer" and (message.text or message.attachments):  # Chatwoot doesn't say whether it is new
+        kind: Kind = "transcribed" if any(a.transcript for a in message.attachments) else "edited"
+        return Meaning(kind, _never_answered(conversation, message))
     return Meaning("nothing", "update")

@@ -101,6 +101,7 @@ class Config(FromEnvironment):
     state_dir: str = "/var/lib/mostrador"
     runtime_dir: str = "/run/mostrador-check"
     web_runtime_dir: str = "/run/mostrador-web"  # the only folder that the web may write to; systemd looks there for its wishes
+    worker_runtime_dir: str = "/run/mostrador-worker"  # the same for the worker: its wish for the indexer
     backup_folder: str = "/var/backups/mostrador"
     mail_server: str = ""
     mail_port: int = Field(default=587, ge=1, le=65_535)

@@ -1,201 +1,30 @@
-"""What the bot may say: one pydantic model per kind of entry, and the immutable releases that turns are pinned to.
+"""The history of what the bot may say: revisions of entries (bodies.py), and the releases that turns are pinned to.
 
-Import, export, panel and API share these models. Entry -> Revision -> Release is the only history there is.
+Entry -> Revision -> Release is the only history there is.
 """
 
 from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from itertools import chain
-from math import prod
-from typing import Annotated, Any, Literal
+from typing import Any
 
-import regex
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import ValidationError
 from sqlalchemy import URL, Connection, Row, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
+from chatbot.bodies import KIND_NAMES, KINDS, ORDERED, Article, Content, Document, address_of, dump_body, make_content
+from chatbot.body_types import Body
 from chatbot.errors import ContentError
+from chatbot.flows.definition import Flow
 from chatbot.knowledge.chunk import chunk_article
-from chatbot.models import Chunk, Entry, Instance, Release, Revision, release_revision
-from chatbot.reply import Language
-from chatbot.saying import gettext as _
-from chatbot.text import split_words
+from chatbot.models import Chunk, Entry, Instance, Page, Release, Revision, release_revision
 
-# PostgreSQL can't store NUL or half a surrogate pair, YAML can't hold the rest, and no customer should get any of them
-UNWANTED = regex.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufeff\ufffe\uffff]")
-PATTERN_TIMEOUT_S = 0.5
-MAX_REPEATS = 10_000
-
-
-def _join_lines(value: object) -> object:
-    return " ".join(value.split()) if isinstance(value, str) else value
-
-
-def _unify_newlines(value: object) -> object:
-    return value.replace("\r\n", "\n").replace("\r", "\n") if isinstance(value, str) else value
-
-
-def _check_characters(value: str) -> str:
-    if found := UNWANTED.search(value):
-        raise ValueError(_("has the control character %(sign)s; take it out", sign=f"U+{ord(found[0]):04X}"))
-    return value
-
-
-def _check_keyword(value: str) -> str:
-    if not split_words(value):
-        raise ValueError(_("has no letter or digit, so it can never be found in a message; write a word"))
-    return value
-
-
-def _count_repeats(pattern: str) -> int:
-    """All counts in {} multiplied together, never too low (in verbose mode `{10 00}` is a thousand)."""
-    ranges = [inside.split(",") for inside in regex.findall(r"\{([^{}]*\d[^{}]*)\}", pattern)]
-    return prod(max(int(regex.sub(r"\D", "", bound) or "1") for bound in bounds) or 1 for bounds in ranges)
-
-
-def _check_pattern(value: str) -> str:
-    if "\n" in value:
-        raise ValueError(_("must stand on one line"))
-    # counted repeats inside each other are written out when compiled: ((a{1000}){1000}){1000} takes all memory there is
-    if _count_repeats(value) > MAX_REPEATS:
-        raise ValueError(
-            _("repeats too much: its counts in {}, multiplied, may be %(most)s at most; use + or *", most=MAX_REPEATS)
-        )
-    try:
-        is_greedy = regex.compile(value, regex.IGNORECASE).search("", timeout=PATTERN_TIMEOUT_S) is not None
-    except (regex.error, TimeoutError, RecursionError, OverflowError, MemoryError) as e:
-        raise ValueError(_("is not a regular expression that works: %(why)s", why=e)) from None
-    if is_greedy:
-        raise ValueError(_("matches the empty text, so it would fire on every message; make some part of it obligatory"))
-    return value
-
-
-LINE_LIMITS = StringConstraints(strip_whitespace=True, min_length=1, max_length=500)
-Key = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,79}$")]
-Line = Annotated[str, BeforeValidator(_join_lines), LINE_LIMITS, AfterValidator(_check_characters)]
-Keyword = Annotated[Line, AfterValidator(_check_keyword)]
-Pattern = Annotated[str, LINE_LIMITS, AfterValidator(_check_characters), AfterValidator(_check_pattern)]
-Text = Annotated[
-    str,
-    BeforeValidator(_unify_newlines),
-    StringConstraints(strip_whitespace=True, min_length=1, max_length=20_000),
-    AfterValidator(_check_characters),
-]
-LongText = Annotated[
-    str,
-    BeforeValidator(_unify_newlines),
-    StringConstraints(strip_whitespace=True, min_length=1, max_length=200_000),
-    AfterValidator(_check_characters),
-]
-Event = Literal["new_conversation", "thanks", "goodbye"]
-Priority = Annotated[int, Field(ge=0, le=1_000_000)]
-
-
-class Body(BaseModel):
-    """What every kind of entry has. inboxes: Chatwoot inbox ids it is limited to; empty means all.
-
-    enabled: false keeps it without answering from it.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    key: Key
-    enabled: bool = True
-    inboxes: tuple[int, ...] = ()
-
-
-class CannedResponse(Body):
-    """A fixed text ("Plantilla"), fired by any one of its triggers.
-
-    exact: whole messages; keywords: whole words or phrases inside one; patterns: regular expressions searched in it.
-    All ignore case and accents (patterns ignore case only). texts may hold {{contact.name}}-like variables.
-    priority: of several that the same kind of trigger fires, the highest is said.
-    """
-
-    texts: dict[Language, Text] = Field(min_length=1)
-    exact: tuple[Line, ...] = ()
-    keywords: tuple[Keyword, ...] = ()
-    patterns: tuple[Pattern, ...] = ()
-    events: tuple[Event, ...] = ()
-    handoff: bool = False
-    priority: Priority = 0
-
-
-class FaqEntry(Body):
-    """One answer and its questions (phrasings), per language."""
-
-    questions: dict[Language, tuple[Line, ...]] = Field(min_length=1)
-    answers: dict[Language, Text] = Field(min_length=1)
-    handoff: bool = False
-
-
-class Article(Body):
-    """A knowledge page in Markdown. url: where customers can read it, the only link that may be given for it."""
-
-    title: Line
-    text: LongText
-    language: Language = "es"
-    url: Annotated[str, StringConstraints(pattern=r"^https?://[^\s<>\"]+$", max_length=2_000)] | None = None
-
-
-class Assistant(Body):
-    """The AI persona ("Agente especializado").
-
-    model: None takes the setting's; length: the reply's target; history_tokens: how much of the past it sees;
-    min_confidence: below it the answer isn't used; priority: the highest is the one that speaks.
-    """
-
-    name: Line
-    instructions: Text
-    tone: Line = "cercano y claro"
-    languages: Annotated[tuple[Language, ...], Field(min_length=1)] = ("es", "en")
-    default_language: Language = "es"
-    model: Line | None = None
-    length: Literal["short", "medium", "long"] = "short"
-    history_tokens: int = Field(default=1_500, ge=0, le=20_000)
-    max_output_tokens: int = Field(default=600, ge=50, le=4_000)
-    min_confidence: float = Field(default=0.5, ge=0, le=1)
-    priority: Priority = 0
-
-
-KINDS: dict[str, type[Body]] = {"canned": CannedResponse, "faq": FaqEntry, "article": Article, "assistant": Assistant}
-KIND_NAMES: dict[type[Body], str] = {model: kind for kind, model in KINDS.items()}
-# the kinds where an order has an effect: FAQs and articles are chosen by how well they fit
-ORDERED = ("canned", "assistant")
 CACHED_RELEASES = 4
-
-
-class Content(BaseModel):
-    """All entries of one release (or of a draft), in key order within each kind. release_id: None for a draft."""
-
-    model_config = ConfigDict(frozen=True)
-
-    release_id: int | None = None
-    canned: tuple[CannedResponse, ...] = ()
-    faq: tuple[FaqEntry, ...] = ()
-    article: tuple[Article, ...] = ()
-    assistant: tuple[Assistant, ...] = ()
-
-    @property
-    def persona(self) -> Assistant | None:
-        return self.assistant[0] if self.assistant else None
-
-    def entries(self) -> Iterator[Body]:
-        """Every entry, kind by kind."""
-        return chain(self.canned, self.faq, self.article, self.assistant)
-
-
-def make_content(bodies: Iterable[Body], release_id: int | None = None) -> Content:
-    """Sorts entries into a Content."""
-    kinds: dict[str, list[Body]] = {kind: [] for kind in KINDS}
-    for body in sorted(bodies, key=lambda b: b.key):
-        kinds[KIND_NAMES[type(body)]].append(body)
-    return Content.model_validate({"release_id": release_id, **kinds})
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,16 +52,8 @@ def save_drafts(connection: Connection, bodies: Iterable[Body], author: str = ""
     statement = insert(Revision).returning(Revision.id, sort_by_parameter_order=True)
     revision_ids = connection.execute(statement, rows).scalars().all()
     _save_chunks(connection, zip(revision_ids, changed.values(), strict=True))
+    _ring_documents(connection, ((entry_ids[name], body) for name, body in changed.items()))
     return len(changed)
-
-
-def dump_body(body: Body) -> dict[str, Any]:
-    """As a revision holds it: what came later is left out where it is as ever, so that switching off and on is no change."""
-    fields = type(body).model_fields
-    later: set[str] = {
-        name for name in ("enabled", "priority") if name in fields and getattr(body, name) == fields[name].default
-    }
-    return body.model_dump(mode="json", exclude=later)
 
 
 def remove_drafts(connection: Connection, kind_keys: Iterable[tuple[str, str]], author: str = "") -> int:
@@ -248,8 +69,7 @@ def remove_drafts(connection: Connection, kind_keys: Iterable[tuple[str, str]], 
 
 def load_draft(connection: Connection) -> Content:
     """What would be published now."""
-    rows = _read_newest(connection).values()
-    return make_content(KINDS[row.kind].model_validate(row.body) for row in rows if row.body is not None)
+    return _make(row for row in _read_newest(connection).values() if row.body is not None)
 
 
 def publish(connection: Connection, author: str = "", note: str = "") -> int:
@@ -336,13 +156,31 @@ def forget_content() -> None:
 
 def _read_release(connection: Connection, release_id: int) -> Content:
     in_release = release_revision.c.release_id == release_id
-    columns = select(Entry.kind, Revision.body).join_from(Entry, Revision, Revision.entry_id == Entry.id)
+    wanted = select(Entry.kind, Entry.key, Revision.id, Revision.body)
+    columns = wanted.join_from(Entry, Revision, Revision.entry_id == Entry.id)
     rows = connection.execute(columns.join(release_revision, release_revision.c.revision_id == Revision.id).where(in_release))
-    content = make_content((KINDS[row.kind].model_validate(row.body) for row in rows), release_id)
+    content = _make(rows, release_id)
     is_empty = next(content.entries(), None) is None
     if is_empty and connection.execute(select(Release.id).where(Release.id == release_id)).first() is None:
         raise ContentError(f"there is no release {release_id}")
     return content
+
+
+def _make(rows: Iterable[Row[Any]], release_id: int | None = None) -> Content:
+    """Of rows (kind, key, id, body). A kind that a newer version made isn't ours to say."""
+    known = [row for row in rows if row.kind in KINDS]
+    flow_revisions = {row.key: row.id for row in known if row.kind == "flow"}
+    return make_content((KINDS[row.kind].model_validate(row.body) for row in known), release_id, flow_revisions)
+
+
+def load_flows(connection: Connection, revision_ids: Iterable[int]) -> dict[int, Flow]:
+    """Flows of former releases that conversations are still in, by revision id."""
+    statement = select(Revision.id, Revision.body).where(Revision.id.in_(list(revision_ids)), Revision.body.is_not(None))
+    found = {}
+    for row in connection.execute(statement):
+        with suppress(ValidationError):  # of another version of the product: the conversation leaves that flow
+            found[row.id] = Flow.model_validate(row.body)
+    return found
 
 
 def _lock(connection: Connection) -> None:
@@ -379,6 +217,18 @@ def _save_chunks(connection: Connection, revisions: Iterable[tuple[int, Body]]) 
     ]
     if rows:
         connection.execute(insert(Chunk), rows)
+
+
+def _ring_documents(connection: Connection, documents: Iterable[tuple[int, Body]]) -> None:
+    """Lets the indexer read what a document names, or read it again."""
+    rows = [
+        {"entry_id": entry_id, "address": address_of(body), "due_at": func.now()}
+        for entry_id, body in documents
+        if isinstance(body, Document) and body.enabled
+    ]
+    for row in rows:
+        again = {"due_at": func.now(), "tries": 0}
+        connection.execute(upsert(Page).values(row).on_conflict_do_update(index_elements=["entry_id", "address"], set_=again))
 
 
 def _read_revision_ids(connection: Connection, release_id: int) -> set[int]:

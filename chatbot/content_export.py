@@ -7,9 +7,8 @@ import io
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-import xlsxwriter
-
-from chatbot.content import Article, Body, CannedResponse, Content, FaqEntry
+from chatbot.bodies import Article, CannedResponse, Content, FaqEntry
+from chatbot.body_types import Body
 from chatbot.errors import ContentError
 
 COLUMNS: dict[str, tuple[str, ...]] = {
@@ -19,13 +18,13 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     ),
     "article": ("key", "title", "language", "text", "url", "inboxes", "enabled"),
 }  # fmt: skip
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+FORMULA_STARTS = ("=", "+", "-", "@")  # also after blanks, which a spreadsheet may take away
 MAX_XLSX_CELL = 32_767  # Excel's own limit
 
 
 def defuse(cell: str) -> str:
     """A text that a spreadsheet would take for a formula gets an apostrophe before it, as a person would type it."""
-    return f"'{cell}" if cell.startswith(FORMULA_STARTS) else cell
+    return f"'{cell}" if cell.lstrip().startswith(FORMULA_STARTS) or cell.startswith(("\t", "\r")) else cell
 
 
 def make_rows(content: Content, kind: str) -> Iterator[list[str]]:
@@ -66,6 +65,8 @@ def write_csv(rows: Iterable[Sequence[Any]], delimiter: str) -> Iterator[bytes]:
 def write_xlsx(rows: Iterable[Sequence[str]]) -> bytes:
     """Raises ContentError where a text is longer than a cell of Excel may be."""
     out = io.BytesIO()
+    import xlsxwriter  # noqa: PLC0415  2 MB, for an export now and then
+
     workbook = xlsxwriter.Workbook(out, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False})
     sheet = workbook.add_worksheet()
     wraps = workbook.add_format({"text_wrap": True, "valign": "top"})

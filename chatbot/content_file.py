@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import io
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any, get_args
 
@@ -16,30 +16,35 @@ from ruamel.yaml.scalarstring import DoubleQuotedScalarString, LiteralScalarStri
 from sqlalchemy import Connection, select
 
 from chatbot import content_yaml
-from chatbot.content import KIND_NAMES, KINDS, Body, Content, publish, save_drafts
+from chatbot.bodies import KIND_NAMES, KINDS, Content, Document
+from chatbot.body_types import Body
+from chatbot.content import publish, save_drafts
 from chatbot.content_yaml import Path, Problem, Source
 from chatbot.errors import ContentError
-from chatbot.models import Entry
+from chatbot.models import Entry, StoredFile
 from chatbot.reply import Language
 from chatbot.saying import gettext as _
 
 FILE_VERSION = "1"
 MAX_ERRORS = 20
 MAX_ERROR_CHARS = 500
-SECTIONS = {"canned": "canned", "faq": "faq", "articles": "article", "assistant": "assistant"}
+SECTIONS = {"canned": "canned", "faq": "faq", "articles": "article", "documents": "document", "assistant": "assistant",
+            "flow": "flow"}  # fmt: skip
 SECTION_OF = {kind: section for section, kind in SECTIONS.items()}
 TOP_FIELDS = ("version", "sample", "language", *SECTIONS)
 # what a field is called in the file, where the model's name would be unnatural there
 FILE_NAMES: dict[str, dict[str, str]] = {"canned": {"texts": "text"}, "faq": {"answers": "answer"}}
+LISTS = {"exact", "keywords", "patterns", "events", "inboxes", "languages", "assistants", "labels"}
 TRUE_WORDS = {"sí": "true", "si": "true"}
 
 
 @dataclass(frozen=True, slots=True)
 class ContentFile:
-    """A file that was read. is_sample: it says `sample: true` of itself, so it has no place in production."""
+    """A file that was read. is_sample: it says `sample: true` of itself: it has no place in production; source: with lines."""
 
     bodies: tuple[Body, ...]
     is_sample: bool
+    source: Source = field(default_factory=Source, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +86,18 @@ def read_file(text: str | bytes, source_name: str = "content file") -> ContentFi
         problems += _find_duplicates(source)
     if problems:
         raise _as_error(problems, source_name)
-    return ContentFile(tuple(bodies), is_sample)
+    return ContentFile(tuple(bodies), is_sample, source)
+
+
+def check_files(connection: Connection, bodies: Iterable[Body]) -> None:
+    """A document names its file by the SHA-256 of bytes that aren't in the YAML. Raises ContentError where one is missing."""
+    documents = [body for body in bodies if isinstance(body, Document) and body.file]
+    known = set(connection.scalars(select(StoredFile.sha256).where(StoredFile.sha256.in_([d.file for d in documents]))))
+    missing = [document for document in documents if document.file not in known]
+    if missing:
+        said = _("its file isn't in this installation; upload it under Documents, or take the document out of the file")
+        lines = [f"document {document.key} ({(document.file or '')[:12]}...): {said}" for document in missing[:MAX_ERRORS]]
+        raise ContentError("\n".join(lines))
 
 
 def _as_error(problems: list[Problem], source_name: str) -> ContentError:
@@ -154,13 +170,15 @@ def _read_entry(source: Source, path: Path, kind: str, raw: dict[str, Any], defa
 
 def _shape(field: str, value: Any, default: str) -> Any:
     """The short forms in full: a text without a language, one item without a list, `sí`."""
-    if field in {"texts", "answers", "questions"} and isinstance(value, str | list | None):
+    if field == "when" and isinstance(value, dict):
+        return {name: _shape("questions" if name == "phrases" else name, inner, default) for name, inner in value.items()}
+    if field in {"texts", "answers", "questions", "about"} and isinstance(value, str | list | None):
         value = {default: value}
     if field == "questions" and isinstance(value, dict):
         return {language: [v] if isinstance(v, str) else v for language, v in value.items()}
-    if field in {"exact", "keywords", "patterns", "events", "inboxes", "languages"} and isinstance(value, str):
+    if field in LISTS and isinstance(value, str):
         return [value]
-    if field in {"handoff", "enabled"} and isinstance(value, str):
+    if field in {"handoff", "enabled", "show_link"} and isinstance(value, str):
         return TRUE_WORDS.get(value.lower(), value)
     return value
 
@@ -244,7 +262,8 @@ def _to_file(body: Body) -> dict[str, Any]:
 def _style(value: Any) -> Any:
     """Languages in their order, several lines as a block, and quotes wherever YAML might read something else."""
     if isinstance(value, dict):
-        return {language: _style(value[language]) for language in get_args(Language) if language in value}
+        languages = [language for language in get_args(Language) if language in value]
+        return {name: _style(value[name]) for name in (languages if set(value) == set(languages) else value)}
     if isinstance(value, list):
         return [_style(item) for item in value]
     if not isinstance(value, str):
@@ -283,6 +302,6 @@ def load_sample(connection: Connection) -> int | None:
     """Publishes the sample shop where there is no content at all yet. Returns its release, None where there was some."""
     if connection.execute(select(Entry.id).limit(1)).first() is not None:
         return None
-    sample = (files("chatbot") / "sample" / "shop.yaml").read_bytes()
-    save_drafts(connection, parse(sample, "shop.yaml"), "sample")
+    for name in ("shop.yaml", "flows.yaml"):
+        save_drafts(connection, parse((files("chatbot") / "sample" / name).read_bytes(), name), "sample")
     return publish(connection, "sample", "shop.yaml")

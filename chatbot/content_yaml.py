@@ -23,12 +23,12 @@ from ruamel.yaml.events import (
     SequenceStartEvent,
 )
 
-from chatbot.content import UNWANTED
+from chatbot.body_types import UNWANTED
 from chatbot.errors import ContentError
 from chatbot.saying import gettext as _
 
 MAX_BYTES = 5 * 1024 * 1024
-MAX_DEPTH = 8
+MAX_DEPTH = 10
 MAX_VALUES = 200_000
 NOTHING = {"", "~", "null", "Null", "NULL"}
 Path = tuple[str | int, ...]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -101,3 +102,18 @@ class _LimitedBackend:
 
         timeout = _shorten(timeout, httpcore2.ConnectTimeout)
         return _LimitedStream(self._backend.connect_tcp(host, port, timeout, **options))
+
+    def connect_unix_socket(self, path: str, timeout: float | None = None, **_options: Any) -> _LimitedStream:
+        """Ours, because httpcore2's leaves its socket open where nobody listens."""
+        import httpcore2  # noqa: PLC0415
+        from httpcore2._backends.sync import SyncStream  # noqa: PLC0415
+
+        line = socket.socket(socket.AF_UNIX)
+        try:
+            line.settimeout(_shorten(timeout, httpcore2.ConnectTimeout))
+            line.connect(path)
+        except OSError as e:
+            line.close()
+            error = httpcore2.ConnectTimeout if isinstance(e, TimeoutError) else httpcore2.ConnectError
+            raise error(str(e)) from e
+        return _LimitedStream(SyncStream(line))

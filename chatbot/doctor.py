@@ -18,7 +18,21 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from chatbot.canary import check_canary
-from chatbot.checks import Finding, Level, Surroundings, box, config, database, fail, neighbours
+from chatbot.checks import (
+    Finding,
+    Level,
+    Surroundings,
+    assistants,
+    box,
+    config,
+    database,
+    documents,
+    embeddings,
+    fail,
+    flows,
+    neighbours,
+    people,
+)
 from chatbot.reply import Language
 from chatbot.texts import read_catalogue
 
@@ -74,20 +88,31 @@ CHECKS = (
     Check("chatwoot_use", database.check_chatwoot_use, MINUTE, runs=1, unless=("worker",)),
     Check("clock", neighbours.check_clock, TEN_MINUTES, asks=True),
     Check("content", database.check_content),
+    Check("hours", config.check_hours),
     Check("mode", config.check_mode),
     Check("llm", neighbours.check_llm, asks=True),
+    Check("voice", neighbours.check_voice, asks=True),
     Check("llm_use", neighbours.check_llm_use, MINUTE, runs=1, asks=True),
+    Check("pgvector", embeddings.check_pgvector),
+    Check("embedder", embeddings.check_embedder, MINUTE, asks=True),
+    Check("embedded", embeddings.check_embedded),
+    Check("documents", documents.check_documents, HOUR),
+    Check("flows", flows.check_flows, TEN_MINUTES),
+    Check("assistants", assistants.check_assistants),
     Check("spending_limit", config.check_spending_limit),
+    Check("second_factor", people.check_second_factor),
     Check("backup", box.check_backup, MINUTE, runs=1),
     Check("disk", box.check_disk, MINUTE, tells="warn"),
     Check("memory", box.check_memory, MINUTE),
     Check("facts", box.check_facts, MINUTE),
     Check("units", box.check_units, MINUTE, runs=1),
-    Check("firewall", box.check_firewall, MINUTE, runs=1),
-    Check("fail2ban", box.check_fail2ban, MINUTE, runs=1),
+    Check("firewall", box.check_firewall, MINUTE),
+    Check("fail2ban", box.check_fail2ban, MINUTE),
     Check("logs", box.check_logs),
     Check("managed_files", box.check_managed_files),
     Check("reboot", box.check_reboot),
+    Check("updates", box.check_updates, HOUR, tells="warn"),
+    Check("system", box.check_system, DAY, tells="warn"),
     Check("release", neighbours.check_release, DAY, runs=1, tells="warn", asks=True),
     Check("alerts", config.check_alerts, HOUR),
     Check("ping", config.check_ping),

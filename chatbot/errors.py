@@ -7,13 +7,18 @@ ChatbotError
 │   ├── ChatwootError
 │   │   └── SetupError      connecting it failed; names what a person must mend
 │   ├── LLMError
+│   ├── EmbeddingError
+│   ├── PageError          an address on the web couldn't be read; `kind` says why
 │   └── MailError
 ├── ContentError           bad content; names the line
+├── IngestError            a document can't be read; `code` says why
 ├── Interrupted            this turn can't go on in this process: put the conversation back
 └── LostLease              the conversation is another worker's now
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 
 class ChatbotError(Exception):
@@ -70,6 +75,37 @@ class LLMError(ClientError):
         self.kind = kind
 
 
+class EmbeddingError(ClientError):
+    """`kind`: away, timeout, auth, rate_limited, text (this text fails again), busy, bad_request, server or malformed."""
+
+    service = "embeddings"
+
+    def __init__(self, message: str, *, kind: str = "server", permanent: bool = False, status: int | None = None) -> None:
+        super().__init__(message, permanent=permanent, status=status)
+        self.kind = kind
+
+
+class PageError(ClientError):
+    """`kind`: bad_address, private_address, dns, unreachable, timeout, tls, downgrade, too_many_redirects, moved, robots,
+    noindex, forbidden, refused, not_found, gone, elsewhere, too_many_requests, server_error, wrong_type, too_big, bomb, empty,
+    broken, not_connected or no_help_center. facts: what its text names.
+
+    is_gone: the page is no more, and what was read of it must not answer either; retry_after_s: as the server asks.
+    """
+
+    service = "page"
+
+    def __init__(
+        self, kind: str, message: str = "", *, permanent: bool = False, status: int | None = None, is_gone: bool = False,
+        retry_after_s: float | None = None, **facts: Any,
+    ) -> None:  # fmt: skip
+        super().__init__(f"{kind}: {message}" if message else kind, permanent=permanent, sent=None, status=status)
+        self.kind = kind
+        self.is_gone = is_gone
+        self.retry_after_s = retry_after_s
+        self.facts = facts
+
+
 class MailError(ClientError):
     service = "mail"
 
@@ -80,6 +116,19 @@ class ContentError(ChatbotError):
     def __init__(self, message: str, *, line: int | None = None) -> None:
         super().__init__(f"line {line}: {message}" if line else message)
         self.line = line
+
+
+class IngestError(ChatbotError):
+    """A file or page that can't be read, for good.
+
+    code: unknown_type, wrong_extension, broken, encrypted, scanned, empty, missing, bomb, too_big, too_many_pages,
+    too_many_cells, too_slow, too_much_memory or not_yet. facts: what its text names.
+    """
+
+    def __init__(self, code: str, **facts: Any) -> None:
+        super().__init__(f"{code} {facts}" if facts else code)
+        self.code = code
+        self.facts = facts
 
 
 class Interrupted(ChatbotError):

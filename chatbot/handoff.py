@@ -6,18 +6,20 @@ priority last.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from chatbot.channel_text import defuse
-from chatbot.length import FittedPart
-from chatbot.reply import Handoff, Language
+from chatbot.length import FittedPart, fit
+from chatbot.reply import Deed, Handoff, Language, Reply, TurnInput
 from chatbot.settings import Settings
 from chatbot.texts import get_text
 
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """One step. kind: say, note, open, pending, assign, labels or priority; recorded: kept, never to be sent."""
+    """One step. kind: say, note, open, pending, resolved, assign, labels, remove_labels, priority or attributes;
+    is_recorded_only: kept, never to be sent."""
 
     kind: str
     text: str = ""
@@ -26,16 +28,51 @@ class Act:
     is_recorded_only: bool = False
 
 
-def plan_answer(mode: str, fitted: tuple[FittedPart, ...], handoff: Handoff | None, settings: Settings) -> list[Act]:
-    """The acts of a reply in this mode ("live", "suggest", "watch"), its parts already fitted to the channel."""
+def add_note(acts: Sequence[Act], note: str) -> list[Act]:
+    """With a note to the team before anything that a person's word would stop."""
+    at = next((n for n, act in enumerate(acts) if act.kind not in {"pending", "open", "note", "assign"}), len(acts))
+    return [*acts[:at], Act("note", note), *acts[at:]]
+
+
+def plan_reply(mode: str, reply: Reply, given: TurnInput, settings: Settings) -> list[Act]:
+    """The acts of a reply, fitted."""
+    return plan_answer(mode, fit_reply(reply, given), reply.handoff, settings, reply.deeds)
+
+
+def fit_reply(reply: Reply, given: TurnInput) -> tuple[FittedPart, ...]:
+    """What is said, within its assistant's length and as the inbox's channel has it."""
+    persona = given.content.pick_assistant(reply.assistant or given.assistant, given.inbox.chatwoot_id)
+    return fit(reply, persona.length if persona else "short", given.inbox.channel)
+
+
+def plan_answer(
+    mode: str, fitted: tuple[FittedPart, ...], handoff: Handoff | None, settings: Settings, deeds: Sequence[Deed] = ()
+) -> list[Act]:
+    """The acts of a reply in this mode ("live", "suggest", "watch"), its parts already fitted to the channel. What a flow
+    sets on the conversation is only set live."""
     says = [Act("say", p.text, p.choices) for p in fitted]
     if mode == "watch":
         return [Act("open"), *(Act("say", a.text, a.choices, is_recorded_only=True) for a in says)]
     if mode == "suggest":
         return [Act("open"), Act("note", _suggestion(says, handoff, settings.language))]
+    done = [_plan_deed(deed) for deed in deeds]
+    notes, sets = [a for a in done if a.kind == "note"], [a for a in done if a.kind != "note"]
     if handoff is None:
-        return says
-    return [*plan_handoff(handoff, settings), *says, *plan_after(settings)]
+        return [*notes, *says, *sets]
+    return [*plan_handoff(handoff, settings), *notes, *says, *sets, *plan_after(settings)]
+
+
+def _plan_deed(deed: Deed) -> Act:
+    match deed.kind:
+        case "note":
+            return Act("note", defuse(str(deed.value)))
+        case "assignee":
+            return Act("assign", value=[deed.value, None])
+        case "team":
+            return Act("assign", value=[None, deed.value])
+        case "labels" | "remove_labels":
+            return Act(deed.kind, value=list(deed.value))
+    return Act(deed.kind, value=[deed.value])
 
 
 def plan_handoff(handoff: Handoff, settings: Settings) -> list[Act]:

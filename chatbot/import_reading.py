@@ -16,8 +16,6 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
-from python_calamine import CalamineError, CalamineWorkbook
-
 from chatbot.errors import ContentError
 
 MAX_BYTES = 5 * 1024 * 1024
@@ -32,9 +30,10 @@ DELIMITERS = ",;\t|"
 SQLITE_START = b"SQLite format 3\x00"
 OLD_EXCEL_START = b"\xd0\xcf\x11\xe0"
 CELL_PLACE = re.compile(rb"""\sr\s*=\s*["']([A-Za-z]{0,8})(\d{1,12})["']""")
-SHARED_STRING = re.compile(rb"<(?:\w+:)?si\b.*?</(?:\w+:)?si\s*>", re.DOTALL)
-SHARED_INDEX = re.compile(rb"<(?:\w+:)?v\b[^>]*>\s*(\d{1,9})\s*<")
-DEFUSED = re.compile(r"^'(?=[=+\-@\t\r])")
+# no part of these passes over a "<": whatever a file is made of, they read it once
+SHARED_STRING_EDGE = re.compile(rb"<(/?)(?:\w+:)?si\b(?:[^<>]*(/)>)?")
+SHARED_INDEX = re.compile(rb"<(?:\w+:)?v\b[^<]*?>\s*(\d{1,9})\s*<")
+DEFUSED = re.compile(r"^'(?=\s*[=+\-@]|[\t\r])")
 
 csv.field_size_limit(MAX_BYTES)
 
@@ -133,6 +132,8 @@ def _count_alike(text: str, delimiter: str) -> int:
 
 def read_xlsx(content: bytes) -> list[Table]:
     """Every sheet. What it would take unpacked is looked at first."""
+    from python_calamine import CalamineError, CalamineWorkbook  # noqa: PLC0415  for an import now and then
+
     try:
         workbook = CalamineWorkbook.from_filelike(io.BytesIO(repack(content)))
         names = workbook.sheet_names[:MAX_TABLES]
@@ -167,13 +168,27 @@ def repack(content: bytes) -> bytes:
 
 def _check_cells(sheets: list[bytes], strings: bytes) -> None:
     """A reader makes room for the whole rectangle up to the farthest cell, and a copy of each text for each of its uses."""
-    lengths = [len(found[0]) for found in SHARED_STRING.finditer(strings)]
+    lengths = list(_measure_strings(strings))
     for sheet in sheets:
         places = [(_column_number(column), int(row)) for column, row in CELL_PLACE.findall(sheet)]
         width, height = (max((place[axis] for place in places), default=1) for axis in (0, 1))
         used = sum(lengths[i] for i in map(int, SHARED_INDEX.findall(sheet)) if i < len(lengths))
         if width * height > MAX_SHEET_CELLS or used > MAX_UNPACKED_BYTES:
             raise UnreadableUpload("unpacks_too_large")
+
+
+def _measure_strings(strings: bytes) -> Iterator[int]:
+    """The length of each shared text, from its start to the next end; one that is only a sign, <si/>, counts as a text too."""
+    start: int | None = None
+    for edge in SHARED_STRING_EDGE.finditer(strings):
+        is_start = not edge[1]
+        if is_start and start is None and not edge[2]:
+            start = edge.start()
+        elif is_start and start is None:
+            yield 0
+        elif not is_start and start is not None:
+            yield edge.end() - start
+            start = None
 
 
 def _column_number(letters: bytes) -> int:

@@ -9,7 +9,8 @@ from typing import Any, get_args
 
 from pydantic import ValidationError
 
-from chatbot.content import KINDS, Body, Content
+from chatbot.bodies import KINDS, Content
+from chatbot.body_types import Body
 from chatbot.reply import Language
 from chatbot.text import fold, split_words
 

@@ -10,7 +10,8 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, insert, select, update
 
 from chatbot import content_file
-from chatbot.content import KIND_NAMES, KINDS, load_draft, remove_drafts, save_drafts
+from chatbot.bodies import KIND_NAMES, KINDS
+from chatbot.content import load_draft, remove_drafts, save_drafts
 from chatbot.import_reading import Table, UnreadableUpload, read_pasted, read_tables
 from chatbot.import_rows import LANGUAGES, Options, Plan, guess_columns, number_rows, plan_bodies, plan_rows
 from chatbot.models import Entry, ImportJob, Revision
@@ -25,7 +26,9 @@ Job = Row[Any]
 def keep_upload(connection: Connection, kind: str, author: str, name: str, content: bytes) -> int:
     """Reads a file and keeps what it holds. Returns the job's id. Raises UnreadableUpload, or ContentError for a bad YAML."""
     if re.search(r"\.ya?ml$", name, re.IGNORECASE):
-        bodies = [{"kind": KIND_NAMES[type(b)], "body": b.model_dump(mode="json")} for b in content_file.parse(content, name)]
+        parsed = content_file.parse(content, name)
+        content_file.check_files(connection, parsed)
+        bodies = [{"kind": KIND_NAMES[type(b)], "body": b.model_dump(mode="json")} for b in parsed]
         return _insert(connection, "", author, name, [], bodies)
     return _insert(connection, kind, author, name, read_tables(content, name), [])
 

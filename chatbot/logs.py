@@ -25,7 +25,7 @@ SECRET_FIELD = re.compile(r"token|secret|password|passwd|api_?key|authorization|
 # counts of a model's tokens are no secrets
 PLAIN_FIELD = re.compile(r"tokens$", re.IGNORECASE)
 SHAPES = (
-    (re.compile(r"(/webhooks/chatwoot/)[^\s/?\"'\\]+"), rf"\1{MASK}"),
+    (re.compile(r"(/webhooks/chatwoot/|/welcome/)[^\s/?\"'\\]+"), rf"\1{MASK}"),
     (re.compile(r"(\b[a-z][a-z0-9+]*://[^\s/@:\"']*:)[^\s/@\"']+(@)"), rf"\1{MASK}\2"),
     (re.compile(r"(api[-_]access[-_]token\\?[\"']?\s*[:=,]\s*b?\\?[\"']?)[^\s\"'\\,}]+", re.IGNORECASE), rf"\1{MASK}"),
     (re.compile(r"(\bbearer\s+)[^\s\"'\\,}]+", re.IGNORECASE), rf"\1{MASK}"),

@@ -146,9 +146,15 @@ def _read_spare(config: Config, memory: Memory) -> dict[str, Any]:
 
 
 def list_due(memory: Memory, now: float) -> list[Check]:
-    """What is to be looked at in this run: what isn't well is looked at every time."""
+    """What is to be looked at in this run: what isn't well is looked at every time.
+
+    What asks others, maybe slowly, isn't while what it is a consequence of is told already: it would be no news.
+    """
+    told = {name for name, before in memory.checks.items() if before.told == "fail"}
     due = []
     for check in CHECKS:
+        if check.asks and told.intersection(check.unless):
+            continue
         before = memory.checks.get(check.id, Remembered())
         is_unsettled = before.level != "ok" or before.told != "ok"
         if check.every_s is not None and (is_unsettled or now - before.looked_at >= check.every_s - SLACK_S):

@@ -39,21 +39,23 @@ WITH t AS (
   FROM turn JOIN conversation ON conversation.id = turn.conversation_id
   WHERE turn.finished_at >= :start AND turn.finished_at < :until
 ), f AS (
-  SELECT t.*, c.tokens, c.micros, c.unpriced, width_bucket(
+  SELECT t.*, c.tokens, c.micros, c.unpriced, h.turn_id IS NOT NULL AS is_cached, h.saved_micros, width_bucket(
     extract(epoch FROM (SELECT min(sent_at) FROM part WHERE turn_id = t.id AND NOT is_note)
       - (SELECT min(arrived_at) FROM message WHERE turn_id = t.id))::float8, CAST(:bounds AS float8[])) AS bucket
   FROM t LEFT JOIN LATERAL (
     SELECT sum(coalesce(input_tokens, 0) + coalesce(output_tokens, 0)) AS tokens,
       sum(coalesce(cost_micros, CASE WHEN state = 'reserved' THEN reserved_micros END)) AS micros,
       count(*) FILTER (WHERE state = 'settled' AND cost_micros IS NULL) AS unpriced
-    FROM llm_call WHERE turn_id = t.id) c ON true
+    FROM llm_call WHERE turn_id = t.id) c ON true LEFT JOIN cache_hit h ON h.turn_id = t.id
 )
-INSERT INTO hourly (hour, inbox_id, responder, language, outcome, turns, conversations, tokens, micros, unpriced, latency)
+INSERT INTO hourly
+  (hour, inbox_id, responder, language, outcome, turns, conversations, tokens, micros, unpriced, cached, saved_micros, latency)
 SELECT hour, inbox_id, responder, language, outcome, count(*), count(*) FILTER (WHERE is_first),
-  coalesce(sum(tokens), 0), coalesce(sum(micros), 0), coalesce(sum(unpriced), 0), ARRAY[{HISTOGRAM}]
+  coalesce(sum(tokens), 0), coalesce(sum(micros), 0), coalesce(sum(unpriced), 0), count(*) FILTER (WHERE is_cached),
+  coalesce(sum(saved_micros), 0), ARRAY[{HISTOGRAM}]
 FROM f GROUP BY hour, inbox_id, responder, language, outcome
 """)
-SUMMED = ("turns", "conversations", "tokens", "micros", "unpriced")
+SUMMED = ("turns", "conversations", "tokens", "micros", "unpriced", "cached", "saved_micros")
 SUMS = ", ".join(f"sum({name})::bigint AS {name}" for name in SUMMED)
 LATENCY = ", ".join(f"coalesce(sum(latency[{n + 1}]), 0)::int" for n in range(len(BOUNDS_S) + 1))
 # hourly rows as daily ones, once for each kind
@@ -145,13 +147,15 @@ class Period:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """One group's sums. counts: turns by outcome."""
+    """One group's sums. counts: turns by outcome; cached: answers from the cache, saved_micros: what they had cost before."""
 
     counts: Counter[str]
     conversations: int = 0
     tokens: int = 0
     micros: int = 0
     unpriced: int = 0
+    cached: int = 0
+    saved_micros: int = 0
 
     @property
     def turns(self) -> int:
@@ -192,6 +196,12 @@ class Report:
     by: dict[str, dict[str, Figures]]
     histogram: list[int]
 
+    @property
+    def cached_share(self) -> float:
+        """How many of the AI's answers came from the cache, 0 to 1."""
+        written = self.by.get("responder", {}).get("assistant", NOTHING).turns
+        return self.total.cached / written if written else 0.0
+
 
 def read_report(connection: Connection, period: Period) -> Report:
     rows: dict[str, list[Row[Any]]] = {kind: [] for kind in ("total", "hour", "inbox", "responder", "language")}
@@ -224,6 +234,8 @@ def _add_up(rows: Sequence[Row[Any]]) -> Figures:
         sum(row.tokens for row in rows),
         sum(row.micros for row in rows),
         sum(row.unpriced for row in rows),
+        sum(row.cached for row in rows),
+        sum(row.saved_micros for row in rows),
     )
 
 

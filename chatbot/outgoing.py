@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy import Connection
+
 from chatbot.chatwoot_events import message_facts
-from chatbot.chatwoot_look import Look, look_at
+from chatbot.chatwoot_look import TOKEN_REFUSED, Look, look_at
 from chatbot.chatwoot_rules import is_persons_word
 from chatbot.clients.chatwoot import Chatwoot
+from chatbot.crash_points import crash_point
 from chatbot.db import Row, fetch_value, run, sql, statements
 from chatbot.errors import ChatwootError, Interrupted
-from chatbot.handoff import plan_handoff
+from chatbot.handoff import add_note, plan_handoff
 from chatbot.llm import Means
 from chatbot.recording import add_acts
-from chatbot.reply import Handoff
-from chatbot.turn import OpenTurn, fence
+from chatbot.reply import Handoff, Language
+from chatbot.texts import get_text
+from chatbot.turn import OpenTurn, fence, has_acted
 
 CLOSED = {"sent", "dropped", "held", "failed", "done"}
-TOKEN_REFUSED = {401, 403}
 
 
 class Discarded(Exception):
@@ -49,6 +53,11 @@ class Progress:
         return any(a["kind"] != "pending" and (a["state"] not in {"frozen", "dropped"} or a["attempts"]) for a in self.acts)
 
     @property
+    def is_untouched(self) -> bool:
+        """Not even tried, so that a pause can still have it decided anew (turn.OUTLIVED)."""
+        return all(a["state"] in {"frozen", "dropped"} and not a["attempts"] for a in self.acts)
+
+    @property
     def has_diverted(self) -> bool:
         return any(a["kind"] == "open" for a in self.acts)
 
@@ -58,10 +67,10 @@ class Progress:
 
     @property
     def is_left_to_people(self) -> bool:
-        """There was something to say, and all of it was dropped before it was ever tried."""
-        return any(a["kind"] == "say" for a in self.acts) and all(
-            a["state"] == "dropped" and not a["attempts"] and not a["error"] for a in self.acts
-        )
+        """There was something to say, and all of it was dropped without a handoff: neither opened nor refused to be."""
+        says = [a for a in self.acts if a["kind"] == "say"]
+        is_handed_off = any(a["kind"] == "open" and (a["state"] != "dropped" or a["error"]) for a in self.acts)
+        return bool(says) and all(a["state"] == "dropped" for a in says) and not is_handed_off and not self.has_spoken
 
     @property
     def has_spoken(self) -> bool:
@@ -75,7 +84,7 @@ SELECT 'part' AS type, ordinal, id, CASE WHEN is_note THEN 'note' ELSE 'say' END
 FROM part WHERE turn_id = :turn
 UNION ALL
 SELECT 'action', ordinal, id, kind, state, NULL, NULL, value, 0, 0, NULL, error, NULL, NULL FROM action WHERE turn_id = :turn
-ORDER BY ordinal
+ORDER BY ordinal, type
 """)
 
 
@@ -96,8 +105,9 @@ def look_again(delivery: Delivery) -> Look | None:
         raise Interrupted(str(e)) from e
 
 
-NEWER = sql("""
-SELECT c.in_seq > :to_seq AND c.discards < 2 AND coalesce((
+NEWER = sql(f"""
+SELECT c.in_seq > :to_seq AND c.discards < 2
+  AND NOT {has_acted("c.id", ":from_seq")} AND coalesce((
   SELECT m.arrived_at FROM message m WHERE m.conversation_id = c.id AND m.seq > c.answered_seq
   ORDER BY m.seq LIMIT 1) >= now() - make_interval(secs => :discard_s), true)
 FROM conversation c WHERE c.id = :conversation
@@ -105,14 +115,32 @@ FROM conversation c WHERE c.id = :conversation
 
 
 def is_overtaken(delivery: Delivery) -> bool:
-    """Whether the customer has written again, so that an unsent reply is better thrown away."""
+    """Whether the customer has written again, so that an unsent reply is better thrown away; never one that tells what a flow
+    did for them."""
     values = {
         "conversation": delivery.turn.lease.conversation_id,
+        "from_seq": delivery.turn.from_seq,
         "to_seq": delivery.turn.to_seq,
         "discard_s": delivery.means.settings.debounce_max_s,
     }
     with statements(delivery.means.engine) as connection:
         return bool(fetch_value(connection, NEWER, values))
+
+
+DEEDS = sql("""
+SELECT string_agg(place || ' (' || state || ')', ', ' ORDER BY id) FROM flow_call
+WHERE conversation_id = :conversation AND answered_seq = :from_seq AND (outcome ? 'harmless') IS NOT TRUE
+""")
+
+
+HAS_NOTE = sql("SELECT EXISTS (SELECT FROM part WHERE turn_id = :turn AND is_note AND text = :text)")
+
+
+def write_deeds(connection: Connection, turn: OpenTurn, language: Language) -> str:
+    """The note of what flows did for the customer in this turn, each as flow/step/number (state); "" where nothing."""
+    values = {"conversation": turn.lease.conversation_id, "from_seq": turn.from_seq}
+    found = fetch_value(connection, DEEDS, values)
+    return get_text("note.acted", language, what=found) if found else ""
 
 
 DIVERT = sql("UPDATE turn SET handoff_reason = :reason, handoff_detail = :detail WHERE id = :turn")
@@ -124,16 +152,23 @@ SELECT greatest((SELECT coalesce(max(ordinal), 0) FROM part WHERE turn_id = :tur
 """)
 
 
-def divert(delivery: Delivery, handoff: Handoff) -> None:
-    """What was left to say can't be said: it is dropped and the conversation is handed off, with the reason in a note."""
+def divert(delivery: Delivery, handoff: Handoff, why: tuple[bytes, Mapping[str, Any]] | None = None) -> None:
+    """What was left to say can't be said: it is dropped and the conversation is handed off, with the reason in a note. why: a
+    statement and its values, of what became of the part that can't be said; a crash leaves both or none."""
     turn = delivery.turn
+    crash_point("before_divert")
     with delivery.means.engine.begin() as connection:
         fence(connection, turn.lease)
+        if why is not None:
+            run(connection, *why)
         run(connection, DROP_WORDS, {"turn": turn.id})
         acts = run(connection, COUNT_ACTS, {"turn": turn.id}).fetchone() or {}
         planned = plan_handoff(handoff, delivery.means.settings)
         if acts["has_open"]:
             planned = [a for a in planned if a.kind == "note"]
+        deeds = write_deeds(connection, turn, delivery.means.settings.language)
+        if deeds and not fetch_value(connection, HAS_NOTE, {"turn": turn.id, "text": deeds}):
+            planned = add_note(planned, deeds)
         add_acts(connection, turn, planned, start=acts["count"])
         run(connection, DIVERT, {"turn": turn.id, "reason": handoff.reason, "detail": handoff.detail})
 

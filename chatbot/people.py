@@ -104,9 +104,10 @@ def is_locked(connection: Connection, email: str, address: str) -> bool:
     return bool((is_named and tries >= LOCK_AFTER) or from_address >= LOCK_ADDRESS_AFTER)
 
 
-def forget_failures(connection: Connection, email: str) -> None:
-    """After the right password."""
-    connection.execute(delete(LoginFailure).where(LoginFailure.subject == _hash_email(email)))
+def forget_failures(connection: Connection, *names: str) -> None:
+    """After a login with all it takes, for each name its failures were noted under. The address's own count goes on."""
+    theirs = LoginFailure.subject.in_([_hash_email(name) for name in names])
+    connection.execute(update(LoginFailure).where(theirs).values(subject=""))
 
 
 def change_account(connection: Connection, actor: Actor, account_id: int, **values: Any) -> bool:

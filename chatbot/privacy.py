@@ -42,6 +42,7 @@ EMAIL = regex.compile(r"(?<![\w.+\-])[\w.+%\-]{1,64}@(?:[\w\-]{1,63}\.){1,8}[\p{
 IBAN = regex.compile(r"(?<!\w)[A-Za-z]{2}[0-9]{2}(?:[ \-]?[A-Za-z0-9]){11,30}(?!\w)")
 CARD = regex.compile(r"(?<!\w)[2-6](?:[ \-]?[0-9]){12,18}(?!\w)")
 PHONE = regex.compile(r"(?<!\w)(?<!\w-)(?<![0-9][.,:])(?:\+|00)?\(?[0-9](?:[ ().\-]{0,3}[0-9]){6,16}(?!\w|[.,:\-][0-9])")
+ID_DIGITS = regex.compile(r"[0-9](?:[.\-]?[0-9]){5}")
 IDS: tuple[tuple[regex.Pattern[str], Callable[[str], bool]], ...] = tuple(
     (regex.compile(rf"(?<![\w\-])(?:{pattern})(?![\w\-])", regex.IGNORECASE), is_valid)
     for pattern, is_valid in (
@@ -164,6 +165,8 @@ def _find_cards(text: str) -> Iterator[Span]:
 
 
 def _find_ids(text: str) -> Iterator[Span]:
+    if not ID_DIGITS.search(text):  # each of them has six digits in a row, and few texts do
+        return
     for pattern, is_valid in IDS:
         for match in pattern.finditer(text):
             if is_valid(match.group().replace(".", "")):

@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from chatbot.crash_points import is_protected
 from chatbot.db import fetch_value, run, sql
 from chatbot.settings import Settings
+from chatbot.timers import fire_due
 
 LIFE_CLASS = 0x4D4F5354  # first key of the advisory lock that is a worker's life; the second is the worker's number
 SUSPECT_CRASHES = 2
@@ -176,9 +177,10 @@ def renew(connection: Connection, worker: int, conversation_ids: list[int], sett
 
 
 def sweep(connection: Connection) -> int:
-    """Frees the leases of dead workers and rings what is owed but has no due time. Returns how many rows it touched."""
+    """Frees the leases of dead workers, rings what is owed but has no due time, fires timers. Returns how many rows it
+    touched."""
     freed = run(connection, FREE_DEAD_LEASES).rowcount
-    return freed + run(connection, RING_OWED).rowcount
+    return freed + run(connection, RING_OWED).rowcount + fire_due(connection)
 
 
 # A put-back waits for its backoff; nothing else is changed, so whatever the turn has to wait for, such as the time of quiet

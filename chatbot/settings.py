@@ -10,6 +10,7 @@ import base64
 import json
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -24,12 +25,16 @@ from sqlalchemy.dialects.postgresql import insert
 from chatbot import logs
 from chatbot.config import Config, FromEnvironment, ModelEndpoint, first_problem, read_environment_as
 from chatbot.errors import ConfigError
+from chatbot.hours import read_holidays
+from chatbot.hours_reading import read_closure, read_week, write_week
 from chatbot.models import Instance, Setting
 from chatbot.reply import Language
 
 WEBHOOK_TOKEN = re.compile(r"[A-Za-z0-9_-]{24,200}")
+REGION = re.compile(r"[A-Z]{2}(-[A-Z0-9]{1,3})?")
 URL_SEPARATOR = re.compile(r"\s+|\s*,\s*(?=[A-Za-z][A-Za-z0-9+.-]*://)")
 Mode = Literal["live", "suggest", "watch", "off"]
+NAMED_SECRET = re.compile(r"[a-z][a-z0-9_]{0,49}=[!-~ ]{1,2000}")
 KNOWN_TEXT = b"mostrador"
 Phrases = Annotated[tuple[Annotated[str, Field(min_length=2, max_length=200)], ...], Field(max_length=200)]
 Seconds = Annotated[float, Field(gt=0, le=7 * 86_400)]
@@ -47,6 +52,23 @@ class Settings(BaseModel):
     model_chain: tuple[ModelEndpoint, ...] = ()
     llm_timeout_s: Seconds = 20
     llm_calls_per_message: int = Field(default=6, ge=1, le=50)
+    transcription_model: str = Field(default="gpt-4o-mini-transcribe", max_length=200)
+    vision: bool = True
+    voice_max_s: Seconds = 300
+    media_max_mb: float = Field(default=10, gt=0, le=20)
+    media_timeout_s: Seconds = 20
+    answer_cache_s: int = Field(default=86_400, ge=0, le=30 * 86_400)
+    embeddings_base_url: str = "local"
+    embeddings_model: str = Field(default="", max_length=200)
+    embeddings_api_key: SecretStr = SecretStr("")
+    embeddings_timeout_s: Seconds = 2
+    faq_false_answers: float = Field(default=0.05, ge=0.01, le=0.05)
+    embedder_socket: str = "/run/mostrador-embedder/socket"
+    crawl_private_hosts: Annotated[tuple[str, ...], NoDecode] = ()
+    flow_hosts: Annotated[tuple[str, ...], NoDecode] = ()
+    flow_secrets: Annotated[tuple[SecretStr, ...], NoDecode] = ()
+    flow_timeout_s: Seconds = 10
+    flow_silence_min: float = Field(default=30, ge=0, le=7 * 1_440)
     chatwoot_url: str = ""
     chatwoot_access_token: SecretStr = SecretStr("")
     chatwoot_bot_token: SecretStr = SecretStr("")
@@ -61,6 +83,15 @@ class Settings(BaseModel):
     handoff_team_id: int | None = None
     handoff_labels: Annotated[tuple[str, ...], NoDecode] = ()
     handoff_priority: Literal["", "low", "medium", "high", "urgent"] = ""
+    people_labels: Annotated[tuple[str, ...], NoDecode] = ()
+    hours: Annotated[tuple[str, ...], NoDecode] = ()
+    closures: Annotated[tuple[str, ...], NoDecode] = ()
+    holidays: str = ""
+    holidays_open: Annotated[tuple[str, ...], NoDecode] = ()
+    sensitive_text: str = Field(default="", max_length=2_000)
+    sensitive_text_en: str = Field(default="", max_length=2_000)
+    agent_silence_min: float = Field(default=30, ge=0, le=7 * 1_440)
+    auto_resolve_h: float = Field(default=0, ge=0, le=365 * 24)
 
     mode: Mode = "suggest"
     language: Language = "es"
@@ -92,7 +123,15 @@ class Settings(BaseModel):
     rival_check_s: Seconds = 60
     stop_grace_s: Seconds = 20
 
-    @field_validator("chatwoot_inbox_id", "chatwoot_webhook_secret", "handoff_labels", mode="before")
+    @field_validator(
+        "chatwoot_inbox_id",
+        "chatwoot_webhook_secret",
+        "handoff_labels",
+        "people_labels",
+        "crawl_private_hosts",
+        "flow_hosts",
+        mode="before",
+    )
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, int):
@@ -105,13 +144,55 @@ class Settings(BaseModel):
         """One phrase a line: they have commas inside."""
         return tuple(" ".join(v.split()) for v in value.splitlines() if v.strip()) if isinstance(value, str) else value
 
+    @field_validator("flow_secrets", mode="before")
+    @classmethod
+    def _split_secrets(cls, value: object) -> object:
+        """One `name=value` a line."""
+        return tuple(v.strip() for v in value.splitlines() if v.strip()) if isinstance(value, str) else value
+
+    @field_validator("flow_secrets")
+    @classmethod
+    def _check_secrets(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        if not all(NAMED_SECRET.fullmatch(line.get_secret_value()) for line in value):
+            raise ValueError("must be name=value, one a line; a name has small letters, digits and _")
+        return value
+
+    @field_validator("flow_hosts")
+    @classmethod
+    def _check_flow_hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(re.fullmatch(r"[A-Za-z0-9._-]+(:[0-9]{1,5})?", host) for host in value):
+            raise ValueError("must be names of servers, separated by commas, such as api.example.com")
+        return tuple(host.lower() for host in value)
+
+    @field_validator("hours", "closures", "holidays_open", mode="before")
+    @classmethod
+    def _split_rows(cls, value: object) -> object:
+        return tuple(v.strip() for v in re.split(r"[\n;]", value) if v.strip()) if isinstance(value, str) else value
+
+    @field_validator("hours")
+    @classmethod
+    def _check_week(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return write_week(read_week(value))
+
+    @field_validator("closures", "holidays_open")
+    @classmethod
+    def _check_days(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(str(read_closure(line)) for line in value)
+
+    @field_validator("holidays")
+    @classmethod
+    def _check_region(cls, value: str) -> str:
+        if value and not REGION.fullmatch(value.upper()):
+            raise ValueError("must be a country, such as ES, or a part of one, such as ES-MD")
+        return value.upper()
+
     @field_validator("alert_urls", mode="before")
     @classmethod
     def _split_urls(cls, value: object) -> object:
         """apprise's URLs have commas inside: they are separated by blanks, or by a comma before the next one."""
         return tuple(v for v in URL_SEPARATOR.split(value) if v) if isinstance(value, str) else value
 
-    @field_validator("openai_api_key", "chatwoot_access_token", "chatwoot_bot_token", "webhook_token")
+    @field_validator("openai_api_key", "embeddings_api_key", "chatwoot_access_token", "chatwoot_bot_token", "webhook_token")
     @classmethod
     def _check_token(cls, value: SecretStr, info: ValidationInfo) -> SecretStr:
         text = value.get_secret_value()
@@ -121,14 +202,23 @@ class Settings(BaseModel):
             raise ValueError("must be 24 or more of the letters A-Z a-z 0-9 - _ ; make one with: openssl rand -hex 24")
         return value
 
-    @field_validator("chatwoot_url", "openai_base_url", "releases_url")
+    @field_validator("chatwoot_url", "openai_base_url", "releases_url", "embeddings_base_url")
     @classmethod
-    def _strip_slash(cls, value: str) -> str:
+    def _strip_slash(cls, value: str, info: ValidationInfo) -> str:
+        if info.field_name == "embeddings_base_url" and value in {"local", "off"}:
+            return value
         if value and not value.startswith(("http://", "https://")):
             raise ValueError("must start with https:// (or http://)")
         if "@" in value.split("://", 1)[-1].split("/", 1)[0]:
             raise ValueError("must not hold a user or a password")
         return value.rstrip("/")
+
+    @field_validator("crawl_private_hosts")
+    @classmethod
+    def _check_hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(re.fullmatch(r"[A-Za-z0-9.:_-]+:[0-9]{1,5}", host) for host in value):
+            raise ValueError("must be host:port, separated by commas, such as intranet.example:443")
+        return tuple(host.lower() for host in value)
 
     @field_validator("time_zone")
     @classmethod
@@ -169,10 +259,12 @@ class EnvironmentSettings(Settings, FromEnvironment):  # type: ignore[misc]  # p
 SECRET_NAMES = frozenset(
     {
         "openai_api_key",
+        "embeddings_api_key",
         "chatwoot_access_token",
         "chatwoot_bot_token",
         "chatwoot_webhook_secret",
         "webhook_token",
+        "flow_secrets",
         "model_chain",
         "alert_urls",
         "ping_url",
@@ -279,7 +371,17 @@ def parse_setting(name: str, text: str) -> Any:
         checked = getattr(Settings.model_validate({name: value}), name)
     except (ValidationError, json.JSONDecodeError) as e:
         raise (first_problem(e) if isinstance(e, ValidationError) else ConfigError(name, "must be JSON")) from None
+    if name == "holidays" and checked:
+        _check_holidays(checked)
     return to_plain(checked)
+
+
+def _check_holidays(region: str) -> None:
+    """Only where it is changed: asking costs memory."""
+    try:
+        read_holidays(region, datetime.now(UTC).year)
+    except ValueError as e:
+        raise ConfigError("holidays", str(e)) from None
 
 
 def to_plain(value: Any) -> Any:

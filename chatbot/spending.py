@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import regex
@@ -33,6 +34,8 @@ PRICES = {
     "gpt-4-turbo": Price(10_000_000, 30_000_000),
     "gpt-3.5-turbo": Price(500_000, 1_500_000),
 }
+# For a minute of speech, by the same page; models that count tokens come to about this.
+TRANSCRIPTION_PRICES = {"whisper-1": 6_000, "gpt-4o-transcribe": 6_000, "gpt-4o-mini-transcribe": 3_000}
 DATED = regex.compile(r"-(?:[0-9]{4}-[0-9]{2}-[0-9]{2}|latest)$")
 
 
@@ -47,3 +50,9 @@ def cost_micros(model: str, input_tokens: int, output_tokens: int) -> int | None
     if known is None:
         return None
     return -(-(input_tokens * known.input_micros + output_tokens * known.output_micros) // 1_000_000)
+
+
+def transcription_micros(model: str, seconds: float) -> int | None:
+    """What writing down so much speech costs, rounded up; None where the price isn't known."""
+    minute = TRANSCRIPTION_PRICES.get(model) or TRANSCRIPTION_PRICES.get(DATED.sub("", model))
+    return None if minute is None else math.ceil(minute * seconds / 60)

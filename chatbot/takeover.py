@@ -8,18 +8,23 @@ from sqlalchemy import Connection, select, text
 
 from chatbot.models import Conversation, Inbox, Part, Turn, TurnTrace
 
-# as intake_statements.py does it for a note of an agent; the clock is ours, since there is no note with Chatwoot's
-HAND_BACK = text("""
-UPDATE conversation SET owner = 'bot', owner_reason = '', handed_back_at = greatest(now(), last_human_at), wake_at = now(),
+# The newest that Chatwoot's clock has told of the conversation: what is said later is later by that clock too, and by ours it
+# may seem earlier.
+NEWEST = """coalesce(greatest(last_human_at, status_at,
+  (SELECT max(m.sent_at) FROM message m WHERE m.conversation_id = conversation.id)), now())"""
+# as intake_statements.py does it for a note of an agent
+HAND_BACK = text(f"""
+UPDATE conversation SET owner = 'bot', owner_reason = '', handed_back_at = {NEWEST}, wake_at = now(),
   wake_reason = concat_ws(',', wake_reason, 'bot_on'), updated_at = now()
 WHERE chatwoot_id = :chatwoot_id AND owner <> 'bot'
 """)
-TAKE_OVER = text("""
+TAKE_OVER = text(f"""
 UPDATE conversation SET owner = 'people', owner_reason = 'bot_off', human_seq = human_seq + 1, spoken_seq = spoken_seq + 1,
-  last_human_at = greatest(last_human_at, now()), wake_at = now(),
+  last_human_at = {NEWEST}, wake_at = now(),
   wake_reason = concat_ws(',', wake_reason, 'bot_off'), updated_at = now()
 WHERE chatwoot_id = :chatwoot_id AND owner = 'bot'
 """)
+DROP_TIMERS = text("DELETE FROM timer USING conversation c WHERE c.id = timer.conversation_id AND c.chatwoot_id = :chatwoot_id")
 WAKE_WORKER = text("SELECT pg_notify('mostrador', '')")
 
 
@@ -36,6 +41,7 @@ def take_over(connection: Connection, chatwoot_id: int) -> bool:
 def _ring(connection: Connection, statement: Any, chatwoot_id: int) -> bool:
     is_done = connection.execute(statement, {"chatwoot_id": chatwoot_id}).rowcount > 0
     if is_done:
+        connection.execute(DROP_TIMERS, {"chatwoot_id": chatwoot_id})
         connection.execute(WAKE_WORKER)
     return is_done
 

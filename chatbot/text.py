@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 import unicodedata
 from collections.abc import Iterable
 from functools import lru_cache
 
 import regex
-import snowballstemmer
+import Stemmer
 
 from chatbot.reply import Language
 
@@ -63,11 +64,15 @@ LEAD_INS = (
 )
 LEAD_IN = regex.compile(rf"(?:{'|'.join(LEAD_INS)})(?: |$)")
 
+# what unicodedata.combining() is true of
+COMBINING = regex.compile(r"\P{CanonicalCombiningClass=0}+")
+
 
 def fold(text: str) -> str:
     """Lower case without accents (ñ becomes n), for comparing only."""
-    decomposed = unicodedata.normalize("NFKD", _thin_marks(text).casefold())
-    return "".join(c for c in decomposed if not unicodedata.combining(c))
+    if text.isascii():
+        return text.lower()
+    return COMBINING.sub("", unicodedata.normalize("NFKD", _thin_marks(text).casefold()))
 
 
 def split_words(text: str) -> list[str]:
@@ -100,4 +105,15 @@ def _thin_marks(text: str) -> str:
 @lru_cache(maxsize=50_000)
 def _stem(word: str, language: Language) -> str:
     # the stemmer ends differently for a word written without its accent, so the accent goes first
-    return str(snowballstemmer.stemmer(NAMES[language]).stemWord(fold(word)))
+    return str(_stemmer(language).stemWord(fold(word)))
+
+
+_stemmers = threading.local()
+
+
+def _stemmer(language: Language) -> Stemmer.Stemmer:
+    """One for each thread: it isn't made to be shared."""
+    own: dict[str, Stemmer.Stemmer] = _stemmers.__dict__
+    if language not in own:
+        own[language] = Stemmer.Stemmer(NAMES[language])
+    return own[language]

@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
+from typing import Any
 
 import psycopg
 from sqlalchemy import Connection
 
 from chatbot import queue
+from chatbot.bodies import Content
 from chatbot.chatwoot_rules import CANARY_IDS
 from chatbot.content import load_content, select_spoken
 from chatbot.crash_points import is_protected
 from chatbot.db import Row, fetch_value, run, sql, together
-from chatbot.errors import LostLease
+from chatbot.errors import Interrupted, LostLease
 from chatbot.language import decide_language
+from chatbot.models.state import PAUSED
 from chatbot.queue import Lease
-from chatbot.reply import Attachment, ContactView, CustomerMessage, HistoryLine, InboxView, TurnInput
+from chatbot.reply import Attachment, ContactView, CustomerMessage, HistoryLine, InboxView, Language, TurnInput
 from chatbot.settings import Settings
+from chatbot.timers import AGENT_SILENCE
 
 MAX_MESSAGES = 30
 MAX_HISTORY = 30
 LOOP_MINUTES = 10
+ATTACHMENT = frozenset(field.name for field in fields(Attachment))
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,18 +57,24 @@ class OpenTurn:
     suffix: str = ""
 
     @property
+    def is_reminder(self) -> bool:
+        """We opened the conversation in an earlier turn: only a person's word or resolving it stops what is said."""
+        return self.wake == AGENT_SILENCE
+
+    @property
     def conversation(self) -> int:
         """Chatwoot's id of the conversation."""
         return int(self.row["chatwoot_id"])
 
 
-LOAD = sql("""
+LOAD = sql(f"""
 -- columns by name: a migration that adds one while a release runs must not change what a prepared statement returns
 SELECT c.chatwoot_id, c.in_seq, c.answered_seq, c.human_seq, c.spoken_seq, c.status, c.owner, c.owner_reason,
-  c.has_bot, c.language,
+  c.has_bot, c.language, c.can_reply, c.assistant, c.source_id,
+  CASE WHEN c.flow_run ->> 'human_seq' = c.human_seq::text THEN c.flow_run -> 'run' END AS flow_run,
   i.chatwoot_id AS inbox_chatwoot_id, i.is_foreign, i.name AS inbox_name, i.channel, i.tone, coalesce(i.mode, :mode) AS mode,
-  p.name AS contact_name, p.email, p.phone, p.language AS contact_language,
-  n.live_release_id, n.muted_reason, n.paused_at IS NOT NULL AND coalesce(n.paused_until > now(), true) AS is_paused,
+  p.name AS contact_name, p.chatwoot_id AS contact_chatwoot_id, p.email, p.phone, p.language AS contact_language,
+  n.live_release_id, n.muted_reason, {PAUSED} AS is_paused,
   now() AS now,
   set_config('synchronous_commit', 'off', true) -- nothing of this transaction has left yet: a crash may take it back
 FROM conversation c JOIN inbox i ON i.id = c.inbox_id LEFT JOIN contact p ON p.id = c.contact_id, instance n
@@ -71,10 +82,17 @@ WHERE c.id = :conversation AND (c.epoch = :epoch OR NOT :fenced)
 FOR UPDATE OF c
 """)
 
-UNFINISHED = sql("""
+
+def has_acted(conversation: str, from_seq: str) -> str:
+    """SQL: whether a flow has changed something for the customer already, by messages after from_seq (flow_wishes.py)."""
+    return f"""EXISTS (SELECT FROM flow_call f WHERE f.conversation_id = {conversation} AND f.answered_seq = {from_seq}
+      AND (f.outcome ? 'harmless') IS NOT TRUE)"""
+
+
+UNFINISHED = sql(f"""
 SELECT id, state, from_seq, to_seq, newest_chatwoot_id, mode, release_id, wake, handoff_reason, rule, human_seq,
-  spoken_seq, suffix
-FROM turn WHERE conversation_id = :conversation AND finished_at IS NULL
+  spoken_seq, suffix, {has_acted("t.conversation_id", "t.from_seq")} AS has_acted
+FROM turn t WHERE conversation_id = :conversation AND finished_at IS NULL
 """)
 
 OPEN = sql("""
@@ -107,7 +125,8 @@ FROM turn t WHERE id = :turn
 
 UNFREEZE = sql("""
 WITH p AS (DELETE FROM part WHERE turn_id = :turn), a AS (DELETE FROM action WHERE turn_id = :turn)
-UPDATE turn SET state = 'answering', frozen_at = NULL, rule = NULL, handoff_reason = NULL WHERE id = :turn
+UPDATE turn SET state = 'answering', frozen_at = NULL, rule = NULL, handoff_reason = NULL, flow_after = NULL,
+  flow_walked = NULL WHERE id = :turn
 """)
 
 
@@ -170,8 +189,9 @@ def open_turn(connection: Connection, lease: Lease, settings: Settings) -> OpenT
             return _resume(lease, row, left, mode)
         run(connection, UNFREEZE, outlived)
     wake = lease.wake_reason if left is None else left["wake"]
-    is_wake = wake is not None
-    span = {"from_seq": row["answered_seq"], "to_seq": row["answered_seq"] if is_wake else row["in_seq"]}
+    span = {"from_seq": row["answered_seq"], "to_seq": row["in_seq"] if wake is None else row["answered_seq"]}
+    if left is not None and left["has_acted"] and wake is None and left["from_seq"] == row["answered_seq"]:
+        span["to_seq"] = left["to_seq"]  # decided by the same words again: what came since is a turn of its own
     facts = {
         **span,
         "mode": mode,
@@ -199,8 +219,14 @@ SELECT * FROM (
 ORDER BY chatwoot_id, seq
 """)
 
+# What the customer wrote in a span of messages, as one word: another one where any of it was changed or deleted meanwhile.
+WORDING = """(SELECT md5(string_agg(seq || ' ' || text, chr(10) ORDER BY seq)) FROM message
+        WHERE conversation_id = :conversation AND seq > :from_seq AND seq <= :to_seq AND ignore_rule IS NULL) AS wording"""
+HAS_ACTED = f"""{has_acted(":conversation", ":from_seq")} AS has_acted"""
+SAME_WORDING = sql(f"SELECT {WORDING}, {HAS_ACTED}")
+
 COUNTS = sql(f"""
-SELECT (SELECT min(coalesce(sent_at, arrived_at)) FROM message
+SELECT {WORDING}, {HAS_ACTED}, (SELECT min(coalesce(sent_at, arrived_at)) FROM message
         WHERE conversation_id = :conversation AND seq > :from_seq AND seq <= :to_seq AND ignore_rule IS NULL) AS oldest_at,
        (SELECT ignore_rule FROM message
         WHERE conversation_id = :conversation AND seq > :from_seq AND seq <= :to_seq AND ignore_rule IS NOT NULL
@@ -212,13 +238,16 @@ SELECT (SELECT min(coalesce(sent_at, arrived_at)) FROM message
 """)
 
 HISTORY = sql(f"""
-SELECT who, text FROM (
-  (SELECT chatwoot_id, CASE author WHEN 'customer' THEN 'customer' ELSE 'agent' END AS who, text FROM message
-   WHERE conversation_id = :conversation AND (seq IS NULL AND author = 'agent' OR seq <= :from_seq) AND text <> ''
+SELECT who, text, attachments FROM (
+  (SELECT chatwoot_id, CASE author WHEN 'customer' THEN 'customer' ELSE 'agent' END AS who, text, attachments FROM message
+   WHERE conversation_id = :conversation AND chatwoot_id > (SELECT context_from FROM conversation WHERE id = :conversation)
+   AND (seq IS NULL AND author = 'agent' OR seq <= :from_seq) AND (text <> '' OR attachments <> '[]')
    ORDER BY chatwoot_id DESC LIMIT {MAX_HISTORY})
   UNION ALL
-  (SELECT chatwoot_id, 'assistant', text FROM part
+  (SELECT chatwoot_id, 'assistant', text, '[]' FROM part
    WHERE conversation_id = :conversation AND state = 'sent' AND NOT is_note
+   AND coalesce(chatwoot_id, (SELECT newest_chatwoot_id FROM turn WHERE id = turn_id))
+     > (SELECT context_from FROM conversation WHERE id = :conversation)
    ORDER BY id DESC LIMIT {MAX_HISTORY})
 ) h ORDER BY chatwoot_id
 """)
@@ -226,12 +255,15 @@ SELECT who, text FROM (
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What deciding needs beside the messages. rule: why messages of this turn are never answered, if all are such."""
+    """What deciding needs beside the messages. rule: why messages of this turn are never answered, if all are such; wording:
+    what the customer wrote, as one word (WORDING); has_acted: HAS_ACTED."""
 
     oldest_at: datetime | None
     rule: str | None
     recent_answers: int
     is_unreadable_known: bool = False
+    wording: str | None = None
+    has_acted: bool = False
 
 
 Assembled = tuple[TurnInput, Facts, str]
@@ -245,6 +277,17 @@ def read_facts(connection: Connection, turn: OpenTurn) -> Facts:
     return Facts(**(run(connection, COUNTS, _span(turn)).fetchone() or {}))
 
 
+def check_wording(connection: Connection, turn: OpenTurn, facts: Facts) -> None:
+    """Raises Interrupted where the customer changed or deleted a message while its reply was made: it is made anew, but where a
+    flow has done something by what was written. Holds the conversation's row for this transaction, so that nothing changes
+    before the turn is frozen in it."""
+    with fenced(connection, turn.lease):
+        found = run(connection, SAME_WORDING, _span(turn))
+    now = found.fetchone() or {}
+    if now.get("wording") != facts.wording and not now.get("has_acted"):
+        raise Interrupted("a message was changed meanwhile")
+
+
 def assemble(connection: Connection, turn: OpenTurn) -> Assembled:
     """The turn's frozen input, and by what its language was decided."""
     values = _span(turn)
@@ -252,13 +295,10 @@ def assemble(connection: Connection, turn: OpenTurn) -> Assembled:
         asked = [run(connection, statement, values) for statement in (MESSAGES, COUNTS, HISTORY)]
     messages = tuple(_read_message(row) for row in asked[0])
     facts = Facts(**(asked[1].fetchone() or {}))
-    history = tuple(HistoryLine(row["who"], row["text"]) for row in asked[2])
+    history = tuple(line for row in asked[2] if (line := _read_line(row)) is not None)
     content = select_spoken(load_content(connection, turn.release_id))
-    row, persona = turn.row, content.persona
-    allowed = persona.languages if persona else ("es", "en")
-    written = "\n".join(m.text for m in messages)
-    default = persona.default_language if persona else "es"
-    language, by = decide_language(written, row["language"], row["contact_language"], allowed, default)
+    row = turn.row
+    language, by = _decide_language(row, content, messages)
     return (
         TurnInput(
             messages=messages,
@@ -273,19 +313,55 @@ def assemble(connection: Connection, turn: OpenTurn) -> Assembled:
             answered_seq=turn.from_seq,
             is_first=not any(line.who == "assistant" for line in history),
             llm_allowed=turn.lease.crashes < queue.HAND_OFF_CRASHES and turn.mode != "canary",
+            flow_run=row["flow_run"],
+            may_act=turn.mode == "live",
+            epoch=turn.lease.epoch,
+            assistant=row["assistant"],
+            source_id=row["source_id"],
         ),
         facts,
         by,
     )
 
 
+def with_messages(turn: OpenTurn, given: TurnInput, messages: tuple[CustomerMessage, ...]) -> tuple[TurnInput, str]:
+    """The input after its attachments were read: what was spoken has a language too. And by what that was decided."""
+    language, by = _decide_language(turn.row, given.content, messages)
+    return replace(given, messages=messages, language=language), by
+
+
+def _decide_language(row: Row, content: Content, messages: tuple[CustomerMessage, ...]) -> tuple[Language, str]:
+    inbox = row["inbox_chatwoot_id"]
+    persona = content.pick_assistant(row["assistant"], inbox)
+    written = "\n".join(m.text for m in messages)
+    default = persona.default_language if persona else "es"
+    return decide_language(written, row["language"], row["contact_language"], content.list_languages(inbox), default)
+
+
+def read_attachments(stored: Iterable[Mapping[str, Any]]) -> tuple[Attachment, ...]:
+    """As the column has them; what a later release wrote beside is left alone."""
+    return tuple(Attachment(**{name: a[name] for name in a if name in ATTACHMENT}) for a in stored)
+
+
+def join_spoken(text: str, attachments: Iterable[Attachment]) -> str:
+    """What a customer wrote and said, as one text."""
+    return "\n".join(t for t in (text, *(a.transcript for a in attachments)) if t.strip())
+
+
+def _read_line(row: Row) -> HistoryLine | None:
+    attachments = read_attachments(row["attachments"])
+    line = HistoryLine(
+        row["who"], join_spoken(row["text"], attachments), "\n".join(a.description for a in attachments if a.description)
+    )
+    return line if line.text or line.seen else None
+
+
 def _read_message(row: Row) -> CustomerMessage:
-    attachments = tuple(Attachment(**a) for a in row["attachments"])
-    spoken = "\n".join(a.transcript for a in attachments if a.transcript)
+    attachments = read_attachments(row["attachments"])
     return CustomerMessage(
         seq=row["seq"],
         chatwoot_id=row["chatwoot_id"],
-        text="\n".join(t for t in (row["text"], spoken) if t.strip()),
+        text=join_spoken(row["text"], attachments),
         kind=row["kind"],
         attachments=attachments,
         is_unsupported=row["is_unsupported"],

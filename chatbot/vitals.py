@@ -58,7 +58,7 @@ TROUBLED = text(f"""
 ORDER BY part.id DESC LIMIT :limit
 """)
 HELD = text("""
-SELECT part.id, part.mark, part.last_id_before, c.chatwoot_id, c.id AS conversation_id
+SELECT part.id, c.chatwoot_id, c.id AS conversation_id
 FROM part JOIN turn t ON t.id = part.turn_id JOIN conversation c ON c.id = part.conversation_id
 WHERE part.id = :id AND part.state = 'held' AND t.finished_at IS NOT NULL
 """)

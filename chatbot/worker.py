@@ -25,6 +25,9 @@ from chatbot.config import Config
 from chatbot.crash_points import crash_point, is_protected
 from chatbot.db import statements
 from chatbot.errors import ConfigError, Interrupted, LostLease
+from chatbot.faq_training import WAKE_S as TRAIN_S
+from chatbot.faq_training import Trainer
+from chatbot.indexing import WAKE_S, Waker
 from chatbot.live_settings import LiveSettings
 from chatbot.llm import Means
 from chatbot.queue import LIFE_CLASS, SUSPECT_CRASHES, Lease
@@ -93,7 +96,10 @@ class Worker:
                 threading.Thread(target=self._repeat, args=(name, loop, every), name=name, daemon=True).start()
 
     def _slow_loops(self) -> list[tuple[str, Callable[[], object], Callable[[], float]]]:
+        waker, trainer = Waker(self._engine, self._config), Trainer(self._engine)
         return [
+            ("indexing", lambda: waker(self._settings()), lambda: WAKE_S),
+            ("faq_training", lambda: trainer(self._settings()), lambda: TRAIN_S),
             ("renew", self._renew, lambda: self._settings().lease_s / 4),
             ("rivals", lambda: check_rivals(self._means(), self._config), lambda: self._settings().rival_check_s),
             ("reconcile", lambda: reconcile(self._means()), lambda: self._settings().reconcile_s),
@@ -200,7 +206,7 @@ class Worker:
         try:
             if self._stopping.is_set():
                 raise Interrupted("stopping")
-            answer(Means(self._engine, settings), lease)
+            answer(Means(self._engine, settings, self._config.redis_url, self._config), lease)
         except LostLease as e:
             log.warning("lease_lost", problem=str(e))
         except Interrupted as e:

@@ -18,7 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 # what the wheel is made from, and what lies beside it in the archive
 SOURCES = ("chatbot", "setup.cfg", "pyproject.toml", "README.md", "LICENSE")
-BESIDE = ("requirements.txt", "wsgi.py", "systemd", "nginx", "CHANGELOG.md", "LICENSE")
+BESIDE = ("requirements.txt", "wsgi.py", "embedder.py", "systemd", "nginx", "CHANGELOG.md", "LICENSE")
 PINNED = "requirements-ansible.txt"
 # published without a wheel, and nothing is built on a box
 SOURCE_ONLY = ("flask-principal",)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import http.client
 import os
 import secrets
@@ -20,11 +21,12 @@ from types import FrameType
 from typing import IO
 
 from dotenv import dotenv_values
-from local_postgres import LocalPostgres, LocalPostgresError, die_with_parent
+from local_postgres import MAX_SOCKET_PATH, LocalPostgres, LocalPostgresError, die_with_parent
 
 ROOT = Path(__file__).resolve().parent.parent
 VAR = Path(os.environ["VAR_DIR"])
 LOCAL_FILE = VAR / "local.env"
+SOCKET = VAR / "embedder.sock"
 DATABASE = "mostrador"
 READY_WITHIN_S = 90
 STOP_WITHIN_S = 60
@@ -122,13 +124,25 @@ def local_postgres(facts: Facts) -> Iterator[LocalPostgres | None]:
 
 def write_local_file(facts: Facts, url: str) -> None:
     """What nobody has set, where `flask` commands in another terminal find it too."""
-    lines = {"HOST": facts.host, "PORT": str(facts.port)}
+    lines = {"HOST": facts.host, "PORT": str(facts.port), "EMBEDDER_SOCKET": find_socket()}
     if url:
         lines["DATABASE_URL"] = url
     if not facts.secret_key:
         lines["SECRET_KEY"] = read_secret_key(VAR / "secret_key")
     text = "# Written by scripts/run at each start. What you set in .env or the environment wins.\n"
     write_private(LOCAL_FILE, text + "".join(f"{name}='{value}'\n" for name, value in lines.items()))
+
+
+def find_socket() -> str:
+    """Where the embedder listens: in var/, or in /tmp where that name is too long for a socket."""
+    if len(os.fsencode(SOCKET)) <= MAX_SOCKET_PATH:
+        return str(SOCKET)
+    digest = hashlib.sha256(os.fsencode(VAR)).hexdigest()[:16]
+    folder = Path(f"/tmp/mostrador-{os.getuid()}-{digest}")
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if folder.is_symlink() or folder.stat().st_uid != os.getuid():
+        raise WrongSetting(f"VAR_DIR: {VAR} is too long for a socket's name, and {folder} is another user's")
+    return str(folder / "embedder.sock")
 
 
 def read_secret_key(path: Path) -> str:
@@ -157,6 +171,7 @@ def prepare() -> int:
 
 def run(facts: Facts, server: LocalPostgres | None, started: float) -> int:
     environment = {**os.environ, "ROOT": str(ROOT), "PYTHON": sys.executable, "VAR_DIR": str(VAR)}
+    environment["EMBEDDER_SOCKET"] = find_socket()
     command = [sys.executable, "-m", "supervisor.supervisord", "-c", str(ROOT / "scripts/supervisord.conf")]
     supervisor = subprocess.Popen(
         command,

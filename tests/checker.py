@@ -14,7 +14,6 @@ from typing import Any
 
 Line = Mapping[str, Any]
 MARK = re.compile(r"(\d+)-(\d+)-(n?)(\d+)(?:-(\w+))?")
-LOOKS = ("conversation", "messages")
 TROUBLE = {"fault", "up", "faults_cleared", "dropped_webhook", "webhook_failed", "killed", "stopped", "started"}
 TURNS = {"status_changed", "assigned", "human_message", "human_note", "take_over"}
 SAGA_MAY_IGNORE = {"assigned", "status_changed", "take_over"}
@@ -69,7 +68,8 @@ class Talk:
     id: int
     owed: list[Owed] = field(default_factory=list)
     stored: list[Stored] = field(default_factory=list)
-    looks: list[tuple[int, Line]] = field(default_factory=list)
+    looks: list[tuple[int, Line]] = field(default_factory=list)  # those that show the status and the assignee
+    openings: list[tuple[int, Line]] = field(default_factory=list)  # our calls to open, as they came
     turns: list[tuple[int, Line]] = field(default_factory=list)
     changes: list[tuple[int, Line]] = field(default_factory=list)
     unmarked: list[Any] = field(default_factory=list)
@@ -142,8 +142,10 @@ def read_talks(lines: list[Line]) -> dict[int, Talk]:
             received[line["request"]] = (at, line["t"])
         elif act == "post_stored":
             _read_stored(talk, at, line, received.get(line.get("request"), (at, line["t"])))
-        elif act == "look_answered" and line.get("what") in LOOKS:
+        elif act == "look_answered" and line.get("what") == "conversation":
             talk.looks.append((at, line))
+        elif act == "toggle_received" and line.get("status") == "open":
+            talk.openings.append((at, line))
         elif act == "status_changed":
             talk.changes.append((at, line))
         elif act == "message_status":
@@ -212,17 +214,14 @@ def find_outcome(talk: Talk, owed: Owed, view: Mapping[Any, Any]) -> tuple[str, 
             continue
         if not part.is_note:
             return "answered", part.t
-        if talk.status_at(part.at)[0] != "pending" or _is_opened_after(talk, part.at):
+        opened = (line["now"] for at, line in talk.changes if at > part.at)
+        if talk.status_at(part.at)[0] != "pending" or any(status != "pending" for status in opened):
             return "noted", part.t
     if owed.status not in ("pending", "") and owed.opened_by != "system":
         return "people", None
     if _is_taken(talk, owed):
         return "people", None
     return ("ignored", None) if _is_excused(view.get(owed.message, view.get(str(owed.message)))) else ("", None)
-
-
-def _is_opened_after(talk: Talk, at: int) -> bool:
-    return any(place > at and line["now"] != "pending" for place, line in talk.changes)
 
 
 def _is_taken(talk: Talk, owed: Owed) -> bool:
@@ -266,15 +265,11 @@ def check_nothing_twice(talk: Talk) -> list[Violation]:
         texts[(s.newest, s.is_note, s.text)].add(s.mark)
     for (newest, _, place, has_suffix), marks in places.items():
         if len(marks) > (max(talk.presses[newest], 1) + talk.failures if has_suffix else 1):
-            found.append(Violation("P3", talk.id, newest, f"part {place} was said under {_names(marks)}"))
+            found.append(Violation("P3", talk.id, newest, f"part {place} was said under {', '.join(sorted(marks))}"))
     for (newest, _, _), marks in texts.items():
-        if len(marks) > max(talk.presses[newest], 1):
-            found.append(Violation("P3", talk.id, newest, f"the same text was said under {_names(marks)}"))
+        if len(marks) > max(talk.presses[newest], 1) + talk.failures * all(mark.count("-") > 2 for mark in marks):
+            found.append(Violation("P3", talk.id, newest, f"the same text was said under {', '.join(sorted(marks))}"))
     return found
-
-
-def _names(marks: Iterable[str]) -> str:
-    return ", ".join(sorted(marks))
 
 
 def check_order(talk: Talk) -> list[Violation]:
@@ -318,13 +313,13 @@ def check_humans_first(talk: Talk, max_look_s: float) -> list[Violation]:
         if part.is_note:
             continue
         look = last_look(talk, part.received)
-        for at, take_over in _active_take_overs(talk, part):
+        for at, take_over, is_in_moment in _active_take_overs(talk, part, max_look_s):
             problem = ""
             if look is None:
                 problem = "without any look"
-            elif _shows(look, at, take_over):
+            elif not is_in_moment and _shows(look, at, take_over):
                 problem = "which the last look had shown"
-            elif part.received_t - look[1]["t"] > max_look_s:
+            elif not is_in_moment and part.received_t - look[1]["t"] > max_look_s:
                 problem = f"with a look {part.received_t - look[1]['t']:.1f} s old"
             elif unseen[at]:
                 problem = "as the second part since"
@@ -341,13 +336,22 @@ def last_look(talk: Talk, before: int) -> tuple[int, Line] | None:
     return talk.looks[at - 1] if at else None
 
 
+def _moment_of_opening(talk: Talk, opened_at: int, max_look_s: float) -> range:
+    """Between our last look and our own opening: after that nothing tells a person's assignment from Chatwoot's own."""
+    call = max((call for call in talk.openings if call[0] < opened_at), default=None, key=lambda call: call[0])
+    look = last_look(talk, call[0]) if call else None
+    if call is None or look is None or "seen_t" in look[1] or call[1]["t"] - look[1]["t"] > max_look_s:
+        return range(0)
+    return range(look[0], opened_at)
+
+
 def _shows(look: tuple[int, Line], at: int, take_over: Line) -> bool:
     seen_t = look[1].get("seen_t")
     return bool(take_over["t"] <= seen_t) if seen_t is not None else at < look[0]
 
 
-def _active_take_overs(talk: Talk, part: Stored) -> list[tuple[int, Line]]:
-    """Those in force when the part was received, without what doesn't stop our own handoff's text."""
+def _active_take_overs(talk: Talk, part: Stored, max_look_s: float) -> list[tuple[int, Line, bool]]:
+    """Those in force when the part was received, without what doesn't stop our own handoff's text; whether in its moment."""
     active: list[tuple[int, Line]] = []
     opened_at: int | None = None
     answered = [o.at for o in talk.owed if o.message <= part.newest and o.at < part.received]
@@ -363,8 +367,10 @@ def _active_take_overs(talk: Talk, part: Stored) -> list[tuple[int, Line]]:
         if line["act"] == "status_changed":
             opened_at = at if (line["now"], line["by"]) == ("open", "bot") else None
     if opened_at is None or not answered or max(answered) > opened_at:
-        return active
-    return [(at, line) for at, line in active if at < opened_at or line["act"] not in SAGA_MAY_IGNORE]
+        return [(*taken, False) for taken in active]
+    moment = _moment_of_opening(talk, opened_at, max_look_s)
+    ignores = SAGA_MAY_IGNORE
+    return [(at, t, at in moment and t["act"] in ignores) for at, t in active if at < opened_at or t["act"] not in ignores]
 
 
 def _is_by_human(line: Line) -> bool:

@@ -10,18 +10,22 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 # before chatbot is imported: a developer's .env and var/local.env are no part of the tests
 os.environ["ENV_FILE"] = os.environ["VAR_DIR"] = os.devnull
 
 import flask_migrate
+import psycopg
 import pytest
 from flask import Flask
+from jinja2.bccache import Bucket, BytecodeCache
+from ports import find_free_port
 from postgres import GivenPostgres, Postgres
-from sqlalchemy import Connection, Engine, create_engine, text
-from sqlalchemy.pool import NullPool
+from sqlalchemy import Connection, Engine, create_engine
+from werkzeug.routing import Rule
 
 from chatbot import create_app
 from chatbot.config import Config, load_config
@@ -42,6 +46,26 @@ def clean_environment() -> Iterator[None]:
         for name in (*Config.model_fields, *EnvironmentSettings.model_fields):
             for variable in (name.upper(), f"{name.upper()}_FILE"):
                 patch.delenv(variable, raising=False)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_routes() -> Iterator[None]:
+    """Most of what an application costs is that werkzeug compiles how to build each route's address. Here: when it is used."""
+    compile_now = Rule._compile_builder
+
+    def compile_when_used(rule: Rule, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:
+        made: list[Callable[..., tuple[str, str]]] = []
+
+        def build(*arguments: object, **values: object) -> tuple[str, str]:
+            if not made:
+                made.append(compile_now(rule, append_unknown))
+            return made[0](*arguments, **values)
+
+        return build
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Rule, "_compile_builder", compile_when_used)
         yield
 
 
@@ -113,7 +137,7 @@ def make_app() -> Iterator[Callable[[Config], Flask]]:
     made: list[Flask] = []
 
     def make(config: Config) -> Flask:
-        made.append(create_app(config))
+        made.append(create_quick_app(config))
         return made[-1]
 
     yield make
@@ -134,7 +158,7 @@ def make_module_app(make_database_for_session: Callable[[], str]) -> Iterator[Ca
     made: list[Flask] = []
 
     def make() -> Flask:
-        made.append(create_app(make_config(make_database_for_session())))
+        made.append(create_quick_app(make_config(make_database_for_session())))
         return made[-1]
 
     yield make
@@ -160,6 +184,38 @@ def redis_url() -> Iterator[str]:
             server.terminate()
 
 
+class CompiledTemplates(BytecodeCache):
+    """Of all applications of this process."""
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[str, str], Any] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        bucket.code = self._kept.get((bucket.key, bucket.checksum))
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._kept[bucket.key, bucket.checksum] = bucket.code
+
+
+COMPILED = CompiledTemplates()
+
+
+def thorough(*values: object) -> list[Any]:
+    """Values of a parametrize that the thorough tests add: ["one", *thorough("another")]."""
+    return [pytest.param(value, marks=pytest.mark.thorough) for value in values]
+
+
+def create_quick_app(config: Config) -> Flask:
+    """One whose templates were compiled for the first, and whose passwords don't cost 0.2 s of work on purpose.
+
+    test_security_login has one as it ships.
+    """
+    app = create_app(config)
+    app.jinja_env.bytecode_cache = COMPILED
+    app.extensions["security"].pwd_context.update(argon2__time_cost=1, argon2__memory_cost=8, argon2__parallelism=1)
+    return app
+
+
 def make_config(database_url: str, **overrides: object) -> Config:
     return load_config(database_url=database_url, secret_key=SECRET_KEY, environment="test", worker_threads=4, **overrides)
 
@@ -167,13 +223,6 @@ def make_config(database_url: str, **overrides: object) -> Config:
 def migrate(database_url: str) -> None:
     with create_app(make_config(database_url)).app_context():
         flask_migrate.upgrade()
-
-
-def find_free_port() -> int:
-    with closing(socket.socket()) as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
 
 
 def wait_for_port(port: int, timeout_s: float = 10) -> None:
@@ -195,7 +244,8 @@ def _database_maker(postgres: Postgres | GivenPostgres, template: str) -> Iterat
 
     def make() -> str:
         name = f"test_{os.getpid()}_{next(_numbers)}"
-        _run_sql(postgres, f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        # a copy of its files: half the work of PostgreSQL's default, which writes each page to its log
+        _run_sql(postgres, f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY FILE_COPY')
         made.append(name)
         return postgres.url(name)
 
@@ -213,9 +263,8 @@ def _made_database(postgres: Postgres | GivenPostgres, name: str, template: str)
 
 
 def _run_sql(postgres: Postgres | GivenPostgres, statement: str) -> None:
-    engine = create_engine(postgres.url(), poolclass=NullPool, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text(statement))
+    with psycopg.connect(postgres.url().replace("+psycopg", "", 1), autocommit=True) as connection:
+        connection.execute(statement.encode())
 
 
 ROOT = Path(__file__).parent.parent

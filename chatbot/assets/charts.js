@@ -45,5 +45,6 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "j") cards[Math.min(at + 1, cards.length - 1)].focus();
   if (event.key === "k") cards[Math.max(at - 1, 0)].focus();
   if (at >= 0 && event.key === "a") cards[at].querySelector("[data-accept]")?.click();
+  if (at >= 0 && event.key === "e") cards[at].querySelector("[data-edits]")?.click();
   if (at >= 0 && event.key === "x") cards[at].querySelector("[data-dismisses]")?.click();
 });

@@ -50,10 +50,15 @@ if (palette) {
     option?.scrollIntoView({ block: "nearest" });
     if (option) field.setAttribute("aria-activedescendant", option.id); else field.removeAttribute("aria-activedescendant");
   };
+  const ask = () => {
+    field.dispatchEvent(new Event("opened"));
+    // once more where it stays empty: htmx wasn't there yet, or the answer got lost
+    setTimeout(() => { if (palette.open && !field.value && !options().length) ask(); }, 1500);
+  };
   const open = () => {
     palette.showModal();
     field.select();
-    field.dispatchEvent(new Event("opened"));
+    ask();
   };
   document.addEventListener("htmx:after:swap", () => { if (palette.open) choose(options()[0]); });
   field.addEventListener("keydown", (event) => {
@@ -108,3 +113,10 @@ if (tab?.dataset.origin) {
   setInterval(() => { if (fields && !document.hidden && !tab.querySelector("details[open], :focus")) show(tab.dataset.open, fields); }, 60000);
   parent.postMessage("chatwoot-dashboard-app:fetch-info", tab.dataset.origin);
 }
+// a wide picture of a flow begins at the chosen step, else at the first; a long list of steps at the chosen one
+document.querySelectorAll(".flow-picture, .flow-outline").forEach((frame) => {
+  const shown = frame.querySelector("[aria-current]") || frame.querySelector("svg a");
+  if (!shown) return;
+  const at = shown.getBoundingClientRect(), around = frame.getBoundingClientRect();
+  frame.scrollBy(at.x + at.width / 2 - around.x - around.width / 2, at.y + at.height / 2 - around.y - around.height / 2);
+});

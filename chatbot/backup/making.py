@@ -41,10 +41,14 @@ def make_backup(
     upgrade: Upgrade,
     made_at: datetime | None = None,
     read_room: Callable[[Path], Room] = shutil.disk_usage,
+    tell_waiting: Callable[[], None] | None = None,
 ) -> dict[str, Any]:
-    """A new bundle that counts, and what its proof found. Raises BackupError: then the ones before stay as they are."""
-    made_at = (made_at or datetime.now(UTC)).replace(microsecond=0)
-    with locked(places):
+    """A new bundle that counts, and what its proof found. Raises BackupError: then the ones before stay as they are.
+
+    tell_waiting: says that another backup, proof or restore is waited for; without it this one is refused then.
+    """
+    with locked(places, tell_waiting):
+        made_at = (made_at or datetime.now(UTC)).replace(microsecond=0)
         keys = read_key_file(places.key_file)
         product = postgres.make_database(config, places)
         postgres.drop(product.beside("proof"), product)

@@ -56,7 +56,7 @@ def read_key_file(path: Path) -> list[x25519.Identity]:
         return read_keys(path.read_text("utf-8"), str(path))
     except FileNotFoundError:
         raise ConfigError(
-            str(path), "there is no recovery key. Make one: ansible-playbook -i inventory.yml ansible/site.yml --tags backups"
+            str(path), "there is no recovery key. To make one, type in the folder with Mostrador's files: sudo scripts/install"
         ) from None
     except (OSError, UnicodeDecodeError) as e:
         raise ConfigError(str(path), f"can't be read: {type(e).__name__}") from None

@@ -80,8 +80,13 @@ class Database:
         self._run("pg_dump", *arguments)
 
     def restore(self, dump: Readable) -> None:
-        """The dump streams in; the first error ends it."""
-        self._run("pg_restore", "--exit-on-error", "--no-owner", "--no-privileges", feed=dump)
+        """The dump streams in; the first error ends it. Comments stay away: the one on an extension is its owner's to write."""
+        try:
+            self._run("pg_restore", "--exit-on-error", "--no-owner", "--no-privileges", "--no-comments", feed=dump)
+        except BackupError as e:
+            if "permission denied to create extension" not in str(e):
+                raise
+            raise BackupError(_explain_extension(self.url)) from None
 
     def _run(self, program: str, *arguments: str, feed: Readable | None = None) -> None:
         found = shutil.which(program, path=self.pg_bin or None)
@@ -143,15 +148,28 @@ def make_database(config: Config, places: Places) -> Database:
 
 
 def create(database: Database, product: Database) -> None:
+    """From the template beside the product's, where a superuser made one with pgvector in it: this role may not."""
+    template = product.beside("template")
+    template_name = template.name if exists(template, product) else "template0"
     with product.connected() as connection:
-        statement = "CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'"
+        statement = "CREATE DATABASE {} TEMPLATE {} ENCODING 'UTF8' LOCALE 'C'"
         try:
-            connection.execute(sql.SQL(statement).format(sql.Identifier(database.name)))
+            connection.execute(sql.SQL(statement).format(sql.Identifier(database.name), sql.Identifier(template_name)))
         except psycopg.errors.InsufficientPrivilege:
             raise BackupError(
                 "this role may not create databases, and a backup is proved in one of its own; type: "
                 f"sudo -u postgres psql -c 'ALTER ROLE {product.url.username or 'mostrador'} CREATEDB'"
             ) from None
+
+
+def _explain_extension(scratch: URL) -> str:
+    template = f"{(scratch.database or '').removesuffix('_proof')}_template"
+    role = scratch.username or "mostrador"
+    return (
+        "this role may not make the extension `vector`, which the backup has; a database to copy it from does, type: "
+        f"sudo -u postgres createdb --owner={role} --template=template0 --encoding=UTF8 --locale=C {template} && "
+        f"sudo -u postgres psql -d {template} -c 'CREATE EXTENSION vector'"
+    )
 
 
 def exists(database: Database, product: Database) -> bool:

@@ -22,14 +22,24 @@ from chatbot.backup.manifest import Kept, Manifest, check_stored_secrets, count_
 from chatbot.backup.places import ENVIRONMENT_FILE, BackupError, Places, read_environment_file
 from chatbot.backup.postgres import Database
 from chatbot.backup.shelf import Bundle, find_counted_before, show_bytes
+from chatbot.bodies import Content
 from chatbot.config import Config
-from chatbot.content import Content, forget_content, live_release_id, load_content
+from chatbot.content import forget_content, live_release_id, load_content
+from chatbot.errors import ChatbotError
 from chatbot.llm import Means
 from chatbot.migrations import find_head, is_behind
 from chatbot.rehearse import rehearse
 from chatbot.settings import load_settings
 
 MAX_ASKED = 20
+MAX_FILES, MAX_FILES_BYTES = 5, 40 << 20
+# the newest uploaded files, until they are many bytes, and whether each still is what it was
+FILES = """
+SELECT f.name, f.sha256 = encode(sha256(f.content), 'hex')
+FROM (SELECT id, sum(size) OVER (ORDER BY id DESC) - size AS before
+      FROM (SELECT id, size FROM stored_file ORDER BY id DESC LIMIT %s) AS newest) AS summed
+JOIN stored_file f USING (id) WHERE before < %s ORDER BY id DESC
+"""
 # brings the database of the given Config to the newest migration
 Upgrade = Callable[[Config], None]
 
@@ -51,7 +61,22 @@ def prove(bundle: Bundle, keys: list[x25519.Identity], config: Config, places: P
     with restored(bundle.path, keys, config, places, upgrade) as found:
         if found.manifest.made_at != bundle.made_at:
             raise BackupError(f"{bundle.name} holds the backup of {found.manifest.made_at:%Y-%m-%d %H:%M:%S} UTC")
-        return {"bundle": bundle.name, "bytes": bundle.path.stat().st_size, **found.findings}
+        files = _check_files(found.database, postgres.make_database(config, places).name)
+        return {"bundle": bundle.name, "bytes": bundle.path.stat().st_size, **found.findings, "files": files}
+
+
+def _check_files(restored_database: Database, product: str) -> int | str:
+    """How many of the uploaded files were compared with their checksums. Only a proof asks: one damaged file is no reason
+    against a restore."""
+    with restored_database.connected() as connection:
+        files = connection.execute(FILES, [MAX_FILES, MAX_FILES_BYTES]).fetchall()
+    if damaged := next((name for name, is_whole in files if not is_whole), None):
+        raise BackupError(
+            f"restored, the document {damaged[:60]!r} isn't the file that was uploaded: its checksum differs. Where it is "
+            f"damaged in the product's database too, take it out and upload it again: sudo -u postgres psql -d {product} -c "
+            "\"DELETE FROM stored_file WHERE sha256 <> encode(sha256(content), 'hex')\""
+        )
+    return len(files) or "none is stored"
 
 
 def check_shrink(bundle: Bundle, folder: Path) -> None:
@@ -140,7 +165,7 @@ def _upgrade(manifest: Manifest, config: Config, upgrade: Upgrade) -> None:
     except Exception as e:  # alembic has many, and none of them is ours
         raise BackupError(
             f"it was made by release {manifest.product} at migration {manifest.revision}, which this release can't "
-            f"bring to {find_head()} ({type(e).__name__})"
+            f"bring to {find_head()} ({e if isinstance(e, ChatbotError) else type(e).__name__})"
         ) from e
 
 

@@ -8,11 +8,12 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any, Protocol
 
 from chatbot.backup.places import BackupError, Places
@@ -26,6 +27,7 @@ KEPT_NEWEST = 2
 # those that don't count, for looking into
 KEPT_UNPROVED = 2
 GB = 1 << 30
+PATIENCE_S = 600.0
 
 
 class Room(Protocol):
@@ -159,8 +161,11 @@ def check_room(room: Room, database_bytes: int, bundle_bytes: int | None, folder
 
 
 @contextmanager
-def locked(places: Places) -> Iterator[None]:
-    """Only one backup, proof or restore at a time. The lock goes with its process, and what a killed one left is removed."""
+def locked(places: Places, tell_waiting: Callable[[], None] | None = None) -> Iterator[None]:
+    """Only one backup, proof or restore at a time. The lock goes with its process, and what a killed one left is removed.
+
+    tell_waiting: is called once where another one is at work, whose end is then waited for up to ten minutes.
+    """
     folder = places.backup_folder
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -168,14 +173,30 @@ def locked(places: Places) -> Iterator[None]:
     except OSError as e:
         raise BackupError(f"{folder} can't be written: {type(e).__name__}. Name the folder of backups: BACKUP_FOLDER") from None
     try:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise BackupError("refused: another backup, proof or restore is running; wait until it has ended") from None
+        if not _take(lock) and not (tell_waiting and _wait_for(lock, tell_waiting)):
+            raise BackupError("refused: another backup, proof or restore is running; wait until it has ended")
         with _emptied(places.work_folder):
             yield
     finally:
         os.close(lock)
+
+
+def _take(lock: int) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _wait_for(lock: int, tell_waiting: Callable[[], None]) -> bool:
+    tell_waiting()
+    ends_at = monotonic() + PATIENCE_S
+    while monotonic() < ends_at:
+        sleep(1)
+        if _take(lock):
+            return True
+    return False
 
 
 @contextmanager

@@ -66,8 +66,8 @@ class Surroundings:
         return self.facts is not None
 
 
-def ok(key: str = "ok", **values: Any) -> Finding:
-    return Finding("ok", key, values)
+def ok(key: str = "ok", *, is_sure: bool = False, **values: Any) -> Finding:
+    return Finding("ok", key, values, is_sure)
 
 
 def warn(key: str, **values: Any) -> Finding:

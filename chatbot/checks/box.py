@@ -6,7 +6,7 @@ import json
 import re
 import shutil
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +24,17 @@ DAYS_WARN, DAYS_FAIL = 14.0, 3.0
 TREND_S = 6 * 3_600
 MEMORY_WARN, MEMORY_FAIL = 0.10, 0.04
 PROVED_H = 26.0
+UPDATES_WARN_DAYS, UPDATES_FAIL_DAYS = 3.0, 14.0
+SYSTEM_WARN_DAYS = 180
+# (ID, VERSION_ID) -> the system's name, and the last day of its regular security support
+SYSTEMS = {
+    ("debian", "13"): ("Debian 13", date(2028, 8, 9)),
+    ("ubuntu", "24.04"): ("Ubuntu 24.04", date(2029, 4, 25)),
+    ("ubuntu", "26.04"): ("Ubuntu 26.04", date(2031, 4, 23)),
+}
 BACKUP_SERVICE = "mostrador-backup.service"
 HOUR_S = 3_600.0
+CLOCK_SLACK = timedelta(hours=1)  # what is dated later was made while the clock was ahead
 STAMP = re.compile(r"[0-9]{8}T[0-9]{6}Z")
 
 
@@ -167,13 +176,15 @@ def _is_backup_told(at: Surroundings) -> bool:
     finding = check_backup(at)
     if finding is None or finding.level == "fail":
         return finding is not None
-    _, newest = read_beside(Path(at.config.backup_folder), "proved")[0]
-    return str(newest.get("proved_at", "")) > datetime.fromtimestamp(float((at.facts or {}).get("at", 0)), UTC).isoformat()
+    _, newest = read_beside(Path(at.config.backup_folder), "proved", at.now)[0]
+    looked_at = datetime.fromtimestamp(float((at.facts or {}).get("at", 0)), UTC)
+    return looked_at.isoformat() < str(newest.get("proved_at", "")) <= (at.now + CLOCK_SLACK).isoformat()
 
 
 def _is_running(name: str, unit: Mapping[str, Any]) -> bool:
     is_at_rest = unit["type"] == "oneshot" and not name.endswith((".timer", ".target"))
-    return is_at_rest or unit["active"] in {"active", "activating", "reloading"}
+    # what is just stopping is being restarted, or has stopped by the next look
+    return is_at_rest or unit["active"] in {"active", "activating", "reloading", "deactivating"}
 
 
 def check_firewall(at: Surroundings) -> Finding | None:
@@ -184,10 +195,14 @@ def check_firewall(at: Surroundings) -> Finding | None:
 
 
 def check_fail2ban(at: Surroundings) -> Finding | None:
+    """A service that runs may only just have been started. One that doesn't is told at once, together with check_units."""
     found = _facts(at, "fail2ban")
     if found is None:
         return None
-    return ok(banned=found["banned"]) if "sshd" in found["jails"] else fail("off")
+    if "sshd" in found["jails"]:
+        return ok(is_sure=True, banned=found["banned"])
+    service = (_facts(at, "units") or {}).get("fail2ban.service", {})
+    return fail("off", is_sure=service.get("active") in {"inactive", "failed"})
 
 
 def check_logs(at: Surroundings) -> Finding | None:
@@ -224,6 +239,35 @@ def check_reboot(at: Surroundings) -> Finding | None:
     return warn("pending", days=found["days"]) if found["is_pending"] and found["days"] >= 1 else ok()
 
 
+def check_updates(at: Surroundings) -> Finding | None:
+    """Security updates install themselves every night. Absent while one is under way: packages are installed by half then."""
+    found = _facts(at, "updates")
+    if found is None:
+        return None
+    if found["off"]:
+        return fail("off", names=", ".join(found["off"]))
+    if found["half"] and not found["is_busy"]:
+        return fail("half", names=", ".join(found["half"])[:300])
+    days = round(found["days"])
+    if found["days"] > UPDATES_WARN_DAYS:
+        return fail("late", days=days) if found["days"] > UPDATES_FAIL_DAYS else warn("late", days=days)
+    return None if found["is_busy"] else ok()
+
+
+def check_system(at: Surroundings) -> Finding | None:
+    """Until when there are security updates for it at all; absent where the table doesn't know it."""
+    found = _facts(at, "os")
+    known = SYSTEMS.get((found["id"], found["version"])) if found else None
+    if known is None:
+        return None
+    name, until = known
+    days = (until - at.now.date()).days
+    if days < 0:
+        return fail("ended", name=name, until=until.isoformat())
+    values: dict[str, Any] = {"name": name, "until": until.isoformat(), "days": days}
+    return warn("soon", **values) if days <= SYSTEM_WARN_DAYS else ok(**values)
+
+
 def check_monitoring(at: Surroundings) -> Finding | None:
     """Whether `check` runs by itself."""
     if not at.is_own_box:
@@ -232,8 +276,9 @@ def check_monitoring(at: Surroundings) -> Finding | None:
     return ok(age_s=round(age_s)) if age_s is not None and age_s < RUN_OLD_S else fail("silent")
 
 
-def read_beside(folder: Path, ending: str) -> list[tuple[datetime, Mapping[str, Any]]]:
-    """What is noted beside backups, with the time that they are of, which is in their name; newest first."""
+def read_beside(folder: Path, ending: str, now: datetime) -> list[tuple[datetime, Mapping[str, Any]]]:
+    """What is noted beside backups that aren't of the future, with the time that they are of, which is in their name; newest
+    first."""
     found = []
     for path in folder.glob(f"*.{ending}"):
         try:
@@ -242,7 +287,7 @@ def read_beside(folder: Path, ending: str) -> list[tuple[datetime, Mapping[str, 
             continue
         if (stamp := STAMP.search(path.name)) and isinstance(content, dict):
             found.append((datetime.strptime(stamp[0], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC), content))
-    return sorted(found, key=lambda proof: proof[0], reverse=True)
+    return sorted((f for f in found if f[0] <= now + CLOCK_SLACK), key=lambda proof: proof[0], reverse=True)
 
 
 def check_backup(at: Surroundings) -> Finding | None:
@@ -250,13 +295,13 @@ def check_backup(at: Surroundings) -> Finding | None:
     if not at.is_own_box:
         return None
     folder = Path(at.config.backup_folder)
-    proofs, failures = read_beside(folder, "proved"), read_beside(folder, "failed")
+    proofs, failures = (read_beside(folder, ending, at.now) for ending in ("proved", "failed"))
     if failures and (not proofs or failures[0][0] > proofs[0][0]):
-        return fail("spoiled", problem=str(failures[0][1].get("problem", ""))[:200])
+        return fail("spoiled", problem=str(failures[0][1].get("problem", ""))[:400])
     if not proofs:
         return fail("none")
     made_at, proof = proofs[0]
-    hours = round((at.now - made_at).total_seconds() / HOUR_S, 1)
+    hours = max(0.0, round((at.now - made_at).total_seconds() / HOUR_S, 1))
     if hours > PROVED_H:
         return fail("old", is_sure=True, hours=hours)
     return ok(hours=hours) if proof.get("copied_at") else warn("not_copied", hours=hours)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from chatbot.checks import Finding, Surroundings, fail, ok, warn
 from chatbot.clients.alerts import find_unusable
 from chatbot.config import MIN_SECRET_CHARS, SAMPLE_SECRETS
+from chatbot.hours import read_holidays, read_hours
 
 LEAST_LETTERS = 8
 OPENAI_HOST = "//api.openai.com/"
@@ -61,6 +62,22 @@ def check_spending_limit(at: Surroundings) -> Finding | None:
     if not any(OPENAI_HOST in f"{e.base_url}/" for e in at.settings.endpoints):
         return None
     return ok() if at.settings.openai_limit_confirmed else warn("unconfirmed")
+
+
+def check_hours(at: Surroundings) -> Finding | None:
+    """Absent where somebody is always there."""
+    hours = read_hours(at.settings)
+    if hours.is_always_open:
+        return None
+    try:
+        if hours.region:
+            read_holidays(hours.region, at.now.year)
+    except ValueError:
+        return fail("unknown", region=hours.region)
+    opening = hours.next_opening(at.now)
+    if opening is None:
+        return warn("never")
+    return ok("open") if opening == at.now else ok("closed", opening=f"{opening.astimezone(hours.zone):%d/%m %H:%M}")
 
 
 def check_mode(at: Surroundings) -> Finding:

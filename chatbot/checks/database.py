@@ -14,6 +14,7 @@ from chatbot.config import Config
 from chatbot.db import Base
 from chatbot.errors import ConfigError
 from chatbot.migrations import find_head, is_behind, read_revision
+from chatbot.models.state import PAUSED
 from chatbot.queue import LIFE_CLASS
 from chatbot.settings import check_secrets
 
@@ -132,9 +133,9 @@ def check_queue(at: Surroundings) -> Finding:
     return fail("late", **values) if row.oldest_s > patience_s else ok(**values)
 
 
-STATE = text("""
-SELECT held_at, muted_reason, paused_at IS NOT NULL AND coalesce(paused_until > now(), true) AS is_paused,
-  live_release_id, reconcile_error, extract(epoch FROM now() - reconciled_at)::float AS read_s FROM instance
+STATE = text(f"""
+SELECT held_at, muted_reason, {PAUSED} AS is_paused,
+  live_release_id, reconcile_error, extract(epoch FROM now() - reconciled_at)::float AS read_s FROM instance n
 """)
 
 

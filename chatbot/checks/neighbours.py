@@ -14,6 +14,7 @@ from chatbot.clients.openai import check_model
 from chatbot.clients.probes import get, read_clock
 from chatbot.config import ModelEndpoint
 from chatbot.errors import ChatwootError, LLMError
+from chatbot.llm import find_listener
 
 REFUSED = {401, 403}
 WEBHOOK_PATH = "/webhooks/chatwoot"
@@ -109,6 +110,17 @@ def check_llm(at: Surroundings) -> Finding:
     return ok(models=", ".join(e.model for e in endpoints))
 
 
+def check_voice(at: Surroundings) -> Finding | None:
+    """Whether the provider has the model for voice notes. A refused key is check_llm's to tell."""
+    endpoint = find_listener(at.settings)
+    if endpoint is None:
+        return None
+    problem = _find_model_problem(endpoint)
+    if problem is not None and problem.key == "no_model":
+        return warn("no_model", model=endpoint.model, url=endpoint.base_url)
+    return ok(model=endpoint.model) if problem is None else None
+
+
 def _find_model_problem(endpoint: ModelEndpoint) -> Finding | None:
     try:
         check_model(endpoint, MODEL_S)
@@ -156,9 +168,12 @@ def check_redis(at: Surroundings) -> Finding | None:
             memory: dict[str, Any] = client.info("memory")
             keyspace: dict[str, Any] = client.info("keyspace")
     except (redis.RedisError, ValueError) as e:
-        return fail("away", problem=type(e).__name__)
+        # of one that isn't judged below no recovery could be told
+        return (warn if _is_shared(at) else fail)("away", problem=type(e).__name__)
     limit, policy = int(memory.get("maxmemory", 0)), str(memory.get("maxmemory_policy", ""))
     lasting = sum(int(db["keys"]) - int(db["expires"]) for db in keyspace.values())
+    if _is_shared(at) and (not limit or policy != "noeviction" or lasting):
+        return None  # others' settings and others' keys: neither well nor ill, and not ours to change
     if not limit:
         return warn("unlimited")
     if policy != "noeviction":  # what is in there are counters of limits: one that is evicted is a limit lifted
@@ -169,6 +184,11 @@ def check_redis(at: Surroundings) -> Finding | None:
     return warn("full", used=round(100 * used)) if used > REDIS_FULL else ok(policy=policy, mb=limit // 2**20)
 
 
+def _is_shared(at: Surroundings) -> bool:
+    """Root's reader tells of the firewall unless others live on the box too (mostrador_coexist)."""
+    return bool(at.facts) and "firewall" not in (at.facts or {})
+
+
 def check_limits(at: Surroundings) -> Finding:
     """Limits per address are on in every process; shared between processes only by Redis."""
     if at.config.redis_url or at.config.web_concurrency == 1:
@@ -177,9 +197,9 @@ def check_limits(at: Surroundings) -> Finding:
 
 
 def check_release(at: Surroundings) -> Finding | None:
-    """RELEASES_URL's first line is the newest release's version; absent where nobody says where that is."""
+    """RELEASES_URL's first line is the newest release's version. A box says that nobody looks where none is set."""
     if not at.settings.releases_url:
-        return None
+        return ok("unset") if at.is_own_box else None
     answer = get(at.settings.releases_url)
     newest = answer.body.decode("utf-8", "replace").split("\n", 1)[0].strip()
     if answer.status != 200 or not VERSION.fullmatch(newest):

@@ -10,6 +10,7 @@ from typing import Any
 import click
 from flask import Flask
 from flask_migrate import Migrate
+from flask_migrate.cli import db as migrate_commands
 from sqlalchemy.exc import OperationalError
 
 from chatbot import models  # noqa: F401  `flask db` compares all tables
@@ -24,6 +25,9 @@ COMMANDS = {
     "check": ("check",),
     "content": ("content",),
     "doctor": ("doctor",),
+    "documents": ("documents",),
+    "faq": ("faq",),
+    "index": ("index",),
     "pause": ("pause", "resume"),
     "prune": ("prune",),
     "settings": ("settings",),
@@ -35,6 +39,7 @@ COMMANDS = {
 
 def register(app: Flask) -> None:
     Migrate(app, db, directory=str(FOLDER))
+    _report_errors(migrate_commands)
     for module, names in COMMANDS.items():
         found = import_module(f"chatbot.cli.{module}")
         for name in names:

@@ -13,6 +13,7 @@ from chatbot.llm import Means
 from chatbot.rehearse import rehearse
 from chatbot.reply import InboxView
 from chatbot.settings import load_settings
+from chatbot.why import tell_who
 
 
 @click.command()
@@ -34,6 +35,7 @@ def ask(text: str, draft: bool, channel: str, as_json: bool) -> None:
             {
                 "parts": [{"text": p.text, "choices": list(p.choices)} for p in parts],
                 "responder": reply.responder,
+                "assistant": reply.assistant,
                 "handoff": reply.handoff.reason if reply.handoff else None,
                 "sources": list(reply.sources),
                 "trace": trace.to_json(),
@@ -48,6 +50,8 @@ def ask(text: str, draft: bool, channel: str, as_json: bool) -> None:
     if reply.handoff:
         click.echo(f"→ handed to a person: {reply.handoff.reason}\n")
     click.echo(f"language: {trace.language} (by {trace.language_by})")
+    if who := tell_who(trace.to_json()):
+        click.echo(who)
     for look in trace.looks:
         saw = ", ".join(f"{k}={v}" for k, v in look.saw.items())
         click.echo(f"{look.responder:<10} {look.outcome:<8} {look.why:<22} {look.ms:>7.1f} ms  {saw[:160]}")

@@ -43,7 +43,7 @@ def make(no_copy: bool, as_json: bool) -> None:
     """A new backup, proved; older ones than 7 daily and 4 weekly go; the new one is copied off the box where that is set up."""
     end_cleanly()
     places = read_environment_as(Places)
-    proof = make_backup(current_config(), places, upgrade)
+    proof = make_backup(current_config(), places, upgrade, tell_waiting=tell_waiting)
     try:
         copied = None if no_copy else copy_away(proof["bundle"], places, read_installation())
     except CopyError as e:
@@ -145,6 +145,10 @@ def upgrade(config: Config) -> None:
             raise BackupError("its migrations failed") from None
         finally:
             db.engine.dispose()
+
+
+def tell_waiting() -> None:
+    click.echo("another backup, proof or restore is running: this one waits for its end, up to ten minutes", err=True)
 
 
 def end_cleanly() -> None:

@@ -15,22 +15,23 @@ from flask import current_app
 from flask.cli import AppGroup
 from sqlalchemy import Connection
 
+from chatbot.bodies import KIND_NAMES, Content, make_content
 from chatbot.content import (
-    KIND_NAMES,
-    Content,
     list_releases,
     live_release_id,
     load_content,
     load_draft,
-    make_content,
     publish,
     remove_drafts,
     roll_back,
     save_drafts,
 )
-from chatbot.content_file import ContentFile, diff, dump, read_file
+from chatbot.content_file import ContentFile, check_files, diff, dump, read_file
 from chatbot.content_yaml import MAX_BYTES
 from chatbot.db import db
+from chatbot.errors import ContentError
+from chatbot.flow_findings import list_blocking, make_error
+from chatbot.settings import load_settings
 
 AUTHOR = "flask content import"
 
@@ -44,15 +45,21 @@ file_argument = click.argument("file", type=click.File("rb"))
 @click.option("--remove-missing", is_flag=True, help="Take away the entries that the file doesn't have.")
 @json_option
 def import_file(file: BinaryIO, remove_missing: bool, as_json: bool) -> None:
-    """Take FILE (- is standard input) and publish it. Importing the same file again changes nothing."""
+    """Take FILE (- is standard input) and publish it. Importing the same file again changes nothing.
+
+    A flow that the panel wouldn't publish (a dead end, say) is told with its line, and nothing of the file is taken.
+    """
     with db.engine.begin() as connection:
         wanted = _read(file)
+        check_files(connection, wanted.bodies)
         if wanted.is_sample and current_app.config["CONFIG"].environment == "production":
             raise click.UsageError("this is the sample shop (`sample: true`); it is never loaded in production.")
         names = {(KIND_NAMES[type(b)], b.key) for b in wanted.bodies}
         saved = save_drafts(connection, wanted.bodies, AUTHOR)
         missing = [n for b in load_draft(connection).entries() if (n := (KIND_NAMES[type(b)], b.key)) not in names]
         removed = remove_drafts(connection, missing, AUTHOR) if remove_missing else 0
+        if blocking := list_blocking(connection, load_settings(connection, current_app.config["CONFIG"])):
+            raise make_error(blocking, file.name, wanted.source)
         release_id = publish(connection, AUTHOR, file.name)
     kept = [] if remove_missing else [f"{kind}:{key}" for kind, key in missing]
     report = {"release": release_id, "entries": len(names), "saved": saved, "removed": removed, "kept": kept}
@@ -125,9 +132,14 @@ def show_releases(limit: int, as_json: bool) -> None:
 
 @content.command("rollback")
 @click.argument("release", type=int)
+@click.option("--despite-findings", is_flag=True, help="Even where a flow of it has what keeps one from being published.")
 @json_option
-def roll_back_to(release: int, as_json: bool) -> None:
+def roll_back_to(release: int, despite_findings: bool, as_json: bool) -> None:
     """Make RELEASE the live one again. The draft stays as it is."""
     with db.engine.begin() as connection:
+        before = live_release_id(connection)
         roll_back(connection, release)
+        settings = load_settings(connection, current_app.config["CONFIG"])
+        if not despite_findings and (blocking := list_blocking(connection, settings, release, before)):
+            raise ContentError(f"{make_error(blocking)}\n--despite-findings makes it live all the same.")
     click.echo(json.dumps({"release": release}) if as_json else f"Release {release} is live.")

@@ -58,6 +58,12 @@ class Chatwoot:
         """The newest 20 messages, or the 20 before an id; oldest first."""
         return self._get_messages(conversation, {"before": str(before)} if before else {})
 
+    def get_contact_labels(self, contact: int) -> list[str]:
+        """Only a person's token may ask. Raises ChatwootError."""
+        found = self._get(f"/contacts/{contact}/labels")
+        labels = found.get("payload") if isinstance(found, dict) else None
+        return [label for label in labels if isinstance(label, str)] if isinstance(labels, list) else []
+
     def get_updated_conversations(self, within_s: int) -> list[dict[str, Any]]:
         """Conversations that changed in the last `within_s` seconds, unpaged."""
         with deadline(LIST_S, LIST_BYTES):  # after a long absence this is a large answer
@@ -86,8 +92,12 @@ class Chatwoot:
             raise ChatwootError("the answer to a message has no id", sent=None)
         return message_id
 
-    def set_status(self, conversation: int, status: str) -> None:
-        self._send("POST", f"/conversations/{conversation}/toggle_status", {"status": status})
+    def set_status(self, conversation: int, status: str) -> bool:
+        """True where it was not this call that opened it, or a user's token asked: of a bot's that opens a pending one Chatwoot
+        says no "success"."""
+        answer = self._send("POST", f"/conversations/{conversation}/toggle_status", {"status": status})
+        payload = answer.get("payload") if isinstance(answer, dict) else None
+        return isinstance(payload, dict) and payload.get("success") is True
 
     def set_typing(self, conversation: int, *, is_on: bool) -> None:
         self._send("POST", f"/conversations/{conversation}/toggle_typing_status", {"typing_status": "on" if is_on else "off"})
@@ -105,6 +115,10 @@ class Chatwoot:
     def set_labels(self, conversation: int, labels: list[str]) -> None:
         """Replaces the whole set."""
         self._send("POST", f"/conversations/{conversation}/labels", {"labels": labels})
+
+    def set_attributes(self, conversation: int, attributes: Mapping[str, Any]) -> None:
+        """The conversation's own attributes. Replaces the whole set."""
+        self._send("POST", f"/conversations/{conversation}/custom_attributes", {"custom_attributes": dict(attributes)})
 
     def close(self) -> None:
         self._http.close()

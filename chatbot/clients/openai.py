@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import atexit
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -67,12 +67,13 @@ class _Body(BaseModel):
 
 def complete(
     endpoint: ModelEndpoint,
-    messages: list[dict[str, str]],
+    messages: Sequence[Mapping[str, Any]],
     schema: dict[str, Any] | None,
     max_output_tokens: int,
     timeout_s: float,
 ) -> Completion:
-    """One answer of a model, all within timeout_s. schema: {"name", "schema"} of the JSON wanted, None for any JSON object.
+    """One answer of a model, all within timeout_s. messages: content is a text, or texts and pictures; schema: {"name",
+    "schema"} of the JSON wanted, None for any JSON object.
 
     Raises LLMError of kind timeout, connection, rate_limited, auth, refused, bad_request, unsupported, server or malformed.
     https://platform.openai.com/docs/api-reference/chat/create
@@ -83,13 +84,57 @@ def complete(
         client = _get_client(endpoint.base_url, endpoint.api_key.get_secret_value())
         body = {
             "model": endpoint.model,
-            "messages": messages,
+            "messages": list(messages),
             "response_format": _format(schema),
             **_limits(endpoint, max_output_tokens),
         }
         # not chat.completions.create(): it looks through all that is sent for what it might turn into JSON, for milliseconds
         answer = client.post("/chat/completions", cast_to=httpx2.Response, body=body, options={"timeout": _timeout(timeout_s)})
         return _read(answer.content)
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """seconds: as the server counts them, None where it counts tokens or nothing."""
+
+    text: str
+    seconds: float | None
+    input_tokens: int | None
+    output_tokens: int | None
+
+
+class _TranscriptUsage(BaseModel):
+    seconds: float | None = Field(default=None, ge=0, le=86_400)
+    input_tokens: int | None = Field(default=None, ge=0, le=100_000_000)
+    output_tokens: int | None = Field(default=None, ge=0, le=100_000_000)
+
+
+class _TranscriptBody(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    text: str
+    usage: _TranscriptUsage | None = None
+
+
+def transcribe(endpoint: ModelEndpoint, audio: bytes, extension: str, media_type: str, timeout_s: float) -> Transcript:
+    """What is said in a recording. extension: by which the server knows its format. Raises LLMError as complete() does.
+
+    https://platform.openai.com/docs/api-reference/audio/createTranscription
+    """
+    with map_errors(), deadline(timeout_s):
+        import httpx2  # noqa: PLC0415
+
+        client = _get_client(endpoint.base_url, endpoint.api_key.get_secret_value())
+        answer = client.post(
+            "/audio/transcriptions",
+            cast_to=httpx2.Response,
+            body={"model": endpoint.model, "response_format": "json"},
+            files={"file": (f"voice.{extension}", audio, media_type)},
+            options={"timeout": _timeout(timeout_s), "headers": {"Content-Type": "multipart/form-data"}},
+        )
+        found = _TranscriptBody.model_validate_json(answer.content)
+        usage = found.usage or _TranscriptUsage()
+        return Transcript(found.text, usage.seconds, usage.input_tokens, usage.output_tokens)
 
 
 def check_model(endpoint: ModelEndpoint, timeout_s: float) -> None:

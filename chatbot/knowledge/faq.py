@@ -1,4 +1,4 @@
-"""Which FAQ entry a question means, without a model: character n-grams and stems, then what speaks against it.
+"""Which FAQ entry a question means: character n-grams and stems, with what a trained model adds, then what speaks against it.
 
 Similarity proposes; numbers, negations and content words decide: no similarity tells a paraphrase from its opposite.
 """
@@ -7,21 +7,32 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from threading import Lock
-from typing import Literal
+from typing import Literal, Protocol
 
-import regex
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
-from chatbot.content import FaqEntry
+from chatbot.bodies import FaqEntry
+from chatbot.knowledge.faq_words import (
+    ACTION_AHEAD,
+    ARTICLES,
+    HEAD_BEFORE,
+    MOST_WORDS,
+    NEEDS_SUBJECT,
+    NOUN_AHEAD,
+    OBJECT_AHEAD,
+    Asked,
+    collect_told,
+    find_closest,
+    leans,
+    read_words,
+)
 from chatbot.knowledge.similarity import (
     LONGEST_WORD,
-    TOLD,
-    WANTED,
     Group,
     Roots,
     Space,
@@ -31,12 +42,9 @@ from chatbot.knowledge.similarity import (
     is_content,
     stem_both,
 )
-from chatbot.language import read_courtesies, squeeze
 from chatbot.reply import Language
-from chatbot.text import fold, split_words, strip_lead_in
+from chatbot.text import split_words
 
-LONGEST_QUESTION = 2_000
-MOST_WORDS = 60
 OTHER_LANGUAGE = 0.9
 # scores: to be answered at all; where a question leans on context or has no content; of what asks "which one?";
 # of an entry that wins only because it explains more words than the most similar one
@@ -60,46 +68,7 @@ INDEXES_KEPT = 2
 RARITIES_KEPT = 20_000
 # of what speaks against an entry, what does so even when the next message asks for it
 CONTRADICTIONS = frozenset({"number", "other_object", "other_wanted", "negation"})
-
-
-def _list(words: str) -> frozenset[str]:
-    return frozenset(words.split())
-
-
-NOUN_AHEAD = _list(
-    """
-    a al de del en con para por sobre el la los las un una unos unas mi mis tu tus su sus vuestra vuestro the an my your our
-    to from with for in on about of
-    """
-)
-OBJECT_AHEAD = _list("a al en con para desde sin to with for from in at")
-PLEASE = {("por", "favor"), ("porfa",), ("porfi",), ("please",), ("pls",), ("plz",)}
-ARTICLES = _list("el la los las un una mi tu su the an my your our")
-HEAD_BEFORE = _list("de del of")
-ACTION_AHEAD = _list("puedo puede podemos podria quiero queremos quisiera gustaria can could to want")
-NEGATIONS = _list(
-    """
-    no sin nunca tampoco jamas not never without cannot t dont doesnt cant didnt isnt wont
-    """
-)
-POINTERS = _list(
-    """
-    eso esto aquello ese esa esos esas aquel aquella that this those these one
-    """
-)
-OPENERS = _list(
-    """
-    y e o pero and or but
-    """
-)
-CLAUSE_END = regex.compile(r"[,.;:?!¿¡]")
-OPENING_PHRASES = ("what about ", "how about ", "que hay de ", "que pasa con ")
-# with one of these a single word of content is half a question ("¿cuánto tarda?", "is it free?")
-NEEDS_SUBJECT = _list(
-    """
-    cuanto cuanta cuantos cuantas cuando donde es son esta how much many long when where is are
-    """
-)
+NOBODY: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,26 +83,54 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """kind: "answered" by the first candidate, "which" of the first `near`, or "none"; why: a code for the trace."""
+    """kind: "answered" by the first candidate, "which" of the first `near`, or "none"; why: a code for the trace.
+
+    confidence: the highest threshold that would let it be answered.
+    """
 
     kind: Literal["answered", "which", "none"]
     why: str
     candidates: tuple[Candidate, ...] = ()
     near: int = 1
+    confidence: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """A question or phrasing as it is compared. content: its words that say what it is about.
+class Rules:
+    """How scores are made and judged. threshold: to be answered at all; powers: how much the words' costs (unexplained, other
+    wanted, lacks essential) count; doubts: what lowers a score by `doubt` instead of ruling the entry out.
 
-    is_partly_negated: one clause is negated and one isn't ("No me gusta, ¿cómo lo devuelvo?"), so it fits both.
+    ahead: the share of the second's score that is taken off the best one's before it is compared with the threshold.
     """
 
-    words: tuple[str, ...]
-    content: frozenset[str]
-    is_negated: bool
-    is_partly_negated: bool
-    wanted: frozenset[str]
+    threshold: float = THRESHOLD
+    powers: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    doubts: frozenset[str] = frozenset()
+    doubt: float = 1.0
+    ahead: float = 0.0
+    near: float = NEAR
+
+
+class Learned(Protocol):
+    """What a trained model says of one question (faq_model.py). rules: asked for after combine()."""
+
+    @property
+    def rules(self) -> Rules: ...
+
+    def combine(self, asked: Asked, similar: dict[int, float]) -> dict[int, float]:
+        """Each entry's score, from how similar its phrasings are; what neither knows may be left out."""
+
+
+class Similar:
+    """No model: similarity is the score."""
+
+    rules = Rules()
+
+    def combine(self, asked: Asked, similar: dict[int, float]) -> dict[int, float]:  # noqa: ARG002
+        return similar
+
+
+SIMILAR = Similar()
 
 
 class FaqIndex:
@@ -141,7 +138,7 @@ class FaqIndex:
 
     def __init__(self, entries: tuple[FaqEntry, ...]) -> None:
         self.entries = entries
-        phrasings = [
+        self.phrasings = [
             ((number, language), read_words(question))
             for number, entry in enumerate(entries)
             for language, questions in entry.questions.items()
@@ -149,15 +146,17 @@ class FaqIndex:
         ]
         self.own: dict[int, list[Asked]] = defaultdict(list)
         self.exact: dict[tuple[str, ...], list[int]] = defaultdict(list)
-        for (number, _), asked in phrasings:
+        self.known: dict[str, set[int]] = defaultdict(set)
+        for (number, _), asked in self.phrasings:
             self.own[number].append(asked)
             if asked.words and number not in self.exact[asked.words]:
                 self.exact[asked.words].append(number)
-        self.known = frozenset(word for _, asked in phrasings for word in asked.words)
+            for word in asked.words:
+                self.known[word].add(number)
         self.vocabulary = sorted(self.known)
-        self.chars = Space([(group, count_ngrams(asked.words)) for group, asked in phrasings])
+        self.chars = Space([(group, count_ngrams(asked.words)) for group, asked in self.phrasings])
         self.stems: dict[Language, Space] = {
-            spoken: Space([(group, count_stems(asked.words, spoken)) for group, asked in phrasings if group[1] == spoken])
+            spoken: Space([(group, count_stems(asked.words, spoken)) for group, asked in self.phrasings if group[1] == spoken])
             for spoken in ("es", "en")
         }
         self.asked_roots = [
@@ -166,34 +165,72 @@ class FaqIndex:
         wanted = [[asked.wanted for asked in self.own[number]] for number in range(len(entries))]
         self.ever = [frozenset[str]().union(*own) for own in wanted]
         self.always = [frozenset.intersection(*own) if len(own) >= LEAST_PHRASINGS else frozenset() for own in wanted]
-        self.told = [ever | _collect_told(entry) for ever, entry in zip(self.ever, entries, strict=True)]
+        self.told = [ever | collect_told(entry) for ever, entry in zip(self.ever, entries, strict=True)]
         self.roots = [_collect_roots(entry) for entry in entries]
-        self.essentials = _find_essentials(phrasings)
-        self._rarities: dict[str, float] = {}
+        self.essentials = _find_essentials(self.phrasings)
+        self._rarities: dict[str, frozenset[int]] = {}
 
-    def match(self, question: str, language: Language, inbox: int | None = None) -> Match:
-        """The entry that a question means. inbox: Chatwoot's id; entries limited to other inboxes aren't candidates."""
-        usable = {number for number, entry in enumerate(self.entries) if not entry.inboxes or inbox in entry.inboxes}
-        asked = read_words(question, self._correct)
+    def match(
+        self,
+        question: str,
+        language: Language,
+        inbox: int | None = None,
+        *,
+        learned: Learned = SIMILAR,
+        hidden: Collection[int] = NOBODY,
+    ) -> Match:
+        """The entry that a question means. inbox: Chatwoot's id; entries limited to other inboxes aren't candidates.
+
+        hidden: numbers of entries that are to be unknown, for calibrating.
+        """
+        usable = {
+            number
+            for number, entry in enumerate(self.entries)
+            if number not in hidden and (not entry.inboxes or inbox in entry.inboxes)
+        }
+        asked = self.read(question, hidden)
         if not asked.words or len(asked.words) > MOST_WORDS:
             return Match("none", "too_long" if asked.words else "no_words")
         if exact := [number for number in self.exact.get(asked.words, ()) if number in usable]:
             found = tuple(Candidate(self.entries[number], 1.0) for number in exact)
-            return Match("which" if exact[1:] else "answered", "exact", found, len(exact))
-        ranked = self._rank(asked, language, usable)[:CANDIDATES]
-        least = ranked[0][1] * LEAST_OF_TOP if ranked else 0.0
-        judged = [self._judge((number, language), score, asked, least) for number, score in ranked]
-        return _decide(sorted(judged, key=lambda candidate: -candidate.score))
+            return Match("which" if exact[1:] else "answered", "exact", found, len(exact), 0.0 if exact[1:] else 1.0)
+        return _decide(self._judge_best(asked, language, usable, hidden, learned), learned.rules)
 
-    def _correct(self, word: str) -> str:
+    def read(self, question: str, hidden: Collection[int] = NOBODY) -> Asked:
+        """A question's words, typos put right by what the FAQ says."""
+        return read_words(question, lambda word: self.correct(word, hidden))
+
+    def _judge_best(
+        self, asked: Asked, language: Language, usable: Collection[int], hidden: Collection[int], learned: Learned
+    ) -> list[Candidate]:
+        similar = self._find_similar(asked, language, usable)
+        scores = {number: score for number, score in learned.combine(asked, similar).items() if number in usable}
+        ranked = sorted(scores, key=lambda number: (-scores[number], self.entries[number].key))[:CANDIDATES]
+        least = scores[ranked[0]] * LEAST_OF_TOP if ranked else 0.0
+        judged = []
+        for number in ranked:
+            like, score = similar.get(number, 0.0), scores[number]
+            against = self._object((number, language), asked, like) or ("far_from_top" if score < least else "")
+            costs = self._cost((number, language), asked, hidden)
+            judged.append(_weigh(self.entries[number], score, against, costs, learned.rules))
+        return sorted(judged, key=lambda candidate: -candidate.score)
+
+    def correct(self, word: str, hidden: Collection[int] = NOBODY) -> str:
         """A word that the FAQ doesn't have, put right by one that differs by a typo."""
-        if word in self.known or len(word) < 5 or not is_content(word) or word.isdigit():
+        if self._is_known(word, hidden) or len(word) < 4 or not is_content(word) or word.isdigit():
             return word
         most = 1 if len(word) < 8 else 2
-        found = process.extractOne(word[:LONGEST_WORD], self.vocabulary, scorer=OSA.distance, score_cutoff=most)
+        words: Iterable[str] = self.vocabulary
+        if hidden:
+            words = [known for known in self.vocabulary if self._is_known(known, hidden)]
+        found = process.extractOne(word[:LONGEST_WORD], words, scorer=OSA.distance, score_cutoff=most)
         return found[0] if found and len(found[0]) >= 4 and abs(len(found[0]) - len(word)) < 2 else word
 
-    def _rank(self, asked: Asked, language: Language, usable: Collection[int]) -> list[tuple[int, float]]:
+    def _is_known(self, word: str, hidden: Collection[int]) -> bool:
+        having = self.known.get(word)
+        return bool(having) and not (hidden and having is not None and having.issubset(hidden))
+
+    def _find_similar(self, asked: Asked, language: Language, usable: Collection[int]) -> dict[int, float]:
         by_group: dict[Group, float] = defaultdict(float)
         self.chars.add_scores(count_ngrams(asked.words), by_group)
         for spoken, space in self.stems.items():
@@ -202,18 +239,15 @@ class FaqIndex:
         for (number, spoken), score in by_group.items():
             if number in usable:
                 best[number] = max(best.get(number, 0.0), score if spoken == language else score * OTHER_LANGUAGE)
-        return sorted(best.items(), key=lambda found: (-found[1], self.entries[found[0]].key))
+        return best
 
-    def _judge(self, group: Group, score: float, asked: Asked, least: float) -> Candidate:
+    def _cost(self, group: Group, asked: Asked, hidden: Collection[int]) -> dict[str, float]:
         number = group[0]
-        against = self._object(group, asked, score) or ("far_from_top" if score < least else "")
-        costs = {
-            "unexplained": 1 - PENALTY * self._weigh_unexplained(number, asked),
+        return {
+            "unexplained": 1 - PENALTY * self._weigh_unexplained(number, asked, hidden),
             "wants_other": 1.0 if self.always[number] <= asked.wanted <= self.told[number] else OTHER_WANTED,
             "lacks_essential": 1.0 if self._has_essentials(group, asked) else WITHOUT_ESSENTIAL,
         }
-        lowered = tuple(code for code, factor in costs.items() if factor < 1)
-        return Candidate(self.entries[number], score * math.prod(costs.values()), against, lowered)
 
     def _has_essentials(self, group: Group, asked: Asked) -> bool:
         roots = Roots(stem for word in asked.words for stem in stem_both(word))
@@ -223,7 +257,7 @@ class FaqIndex:
         """What speaks against an entry however similar it is, as a code, or ""."""
         number = group[0]
         own = self.own[number]
-        if score < LEANING_THRESHOLD and (_leans(asked, own) or self._is_half(asked, own)):
+        if score < LEANING_THRESHOLD and (leans(asked, own) or self._is_half(asked, own)):
             return "leans_on_context"
         if score < LEANING_THRESHOLD and not asked.content:
             return "no_content"
@@ -234,7 +268,7 @@ class FaqIndex:
         if self._has_other_object(*group, asked):
             return "other_object"
         # a problem may be told in many ways ("no me acuerdo"), but what only a denial says isn't asked for
-        compared = own if asked.is_negated else _find_closest(own, asked)
+        compared = own if asked.is_negated else find_closest(own, asked)
         is_denied = all(phrasing.is_negated != asked.is_negated and not phrasing.is_partly_negated for phrasing in compared)
         return "negation" if is_denied else ""
 
@@ -264,7 +298,7 @@ class FaqIndex:
             after = ahead or (after and word in ARTICLES)
         return False
 
-    def _weigh_unexplained(self, number: int, asked: Asked) -> float:
+    def _weigh_unexplained(self, number: int, asked: Asked, hidden: Collection[int]) -> float:
         """The share (0 to 1) of the question's content that the entry says nothing of.
 
         A rare word says more than a common one, a noun or what one wants to do more than the rest, a word of another
@@ -275,50 +309,28 @@ class FaqIndex:
         for at, word in enumerate(asked.words):
             if word not in asked.content:
                 continue
-            rarity = self._weigh_rarity(word)
+            rarity = self._weigh_rarity(word, hidden)
             if self.asked_roots[number].has(word):
                 explained += rarity
                 continue
             before, after = asked.words[at - 1] if at else "", asked.words[at + 1] if at < last else ""
             weight = NOUN_LIKE if before in NOUN_AHEAD else ACTION_LIKE if before in ACTION_AHEAD else VERB_LIKE
-            weight += ELSEWHERE * (word in self.known) + LAST * (at == last or after in HEAD_BEFORE)
+            weight += ELSEWHERE * self._is_known(word, hidden) + LAST * (at == last or after in HEAD_BEFORE)
             told = ONLY_ANSWERED if self.roots[number].has(word) else 0.0
             explained += rarity * told
             unexplained += rarity * weight * (1 - told)
         return unexplained / (explained + unexplained) if unexplained else 0.0
 
-    def _weigh_rarity(self, word: str) -> float:
+    def _weigh_rarity(self, word: str, hidden: Collection[int]) -> float:
         """1 for a word of no entry, less the more entries have it, never under 1 - RARITY."""
-        rarity = self._rarities.get(word)
-        if rarity is None:
-            having = sum(roots.has(word) for roots in self.asked_roots)
+        having = self._rarities.get(word)
+        if having is None:
+            having = frozenset(number for number, roots in enumerate(self.asked_roots) if roots.has(word))
             if len(self._rarities) >= RARITIES_KEPT:
                 self._rarities.clear()
-            rarity = self._rarities[word] = 1 - RARITY * math.log(1 + having) / math.log(2 + len(self.asked_roots))
-        return rarity
-
-
-def read_words(question: str, correct: Callable[[str], str] = str) -> Asked:
-    """The words to compare, without the greetings, lead-ins and thanks around each line. correct: puts typos right."""
-    question = question[:LONGEST_QUESTION]
-    lines = [[squeeze(word) for word in split_words(line)] for line in question.splitlines()]
-    said = [word for line in lines for word in strip_around(line)] or [word for line in lines for word in line]
-    words = [correct(word) for word in said[: MOST_WORDS * 2]]
-    # "¿No tenéis tienda?" asks the same as "¿Tenéis tienda?"
-    told = words[1:] if "?" in question and "," not in question and words[:1] == ["no"] else words
-    content = frozenset(word for word in words if is_content(word))
-    spaced = " ".join(words)
-    wanted = frozenset(kind for kind, pattern in WANTED.items() if pattern.search(spaced))
-    is_negated = any(word in NEGATIONS for word in told)
-    clauses = [split_words(clause) for clause in CLAUSE_END.split(question)]
-    is_partly = is_negated and any(clause and NEGATIONS.isdisjoint(clause) for clause in clauses)
-    return Asked(tuple(words), content, is_negated, is_partly, wanted)
-
-
-def _collect_told(entry: FaqEntry) -> frozenset[str]:
-    """What an entry's answers tell: a price, a time."""
-    texts = [fold(text) for text in entry.answers.values()]
-    return frozenset(kind for kind, pattern in TOLD.items() if any(pattern.search(text) for text in texts))
+            self._rarities[word] = having
+        count, all_ = len(having.difference(hidden)), len(self.asked_roots) - len(hidden)
+        return 1 - RARITY * math.log(1 + count) / math.log(2 + all_)
 
 
 def _collect_roots(entry: FaqEntry) -> Roots:
@@ -345,47 +357,33 @@ def _find_essentials(phrasings: Sequence[tuple[Group, Asked]]) -> dict[Group, li
     return essentials
 
 
-def _find_closest(own: Sequence[Asked], asked: Asked) -> list[Asked]:
-    """The phrasings that share the most stems of content with the question: what is negated there is negated here."""
-    stems = {stem for word in asked.content for stem in stem_both(word)}
-    shared = [len(stems.intersection(stem for word in phrasing.content for stem in stem_both(word))) for phrasing in own]
-    return [phrasing for phrasing, count in zip(own, shared, strict=True) if count == max(shared)]
+def _weigh(entry: FaqEntry, score: float, against: str, costs: dict[str, float], rules: Rules) -> Candidate:
+    lowered = [code for code, factor in costs.items() if factor < 1]
+    score *= math.prod(factor**power for factor, power in zip(costs.values(), rules.powers, strict=True))
+    if against in rules.doubts:
+        lowered.append(against)
+        score, against = score * rules.doubt, ""
+    return Candidate(entry, score, against, tuple(lowered))
 
 
-def _leans(asked: Asked, own: Sequence[Asked]) -> bool:
-    """It goes on from what was said ("¿y para Canarias?") or points at it ("that one"), and no phrasing does so too."""
-    if asked.words[0] in OPENERS or " ".join(asked.words).startswith(OPENING_PHRASES):
-        return all(phrasing.words[:1] != asked.words[:1] for phrasing in own)
-    pointers = POINTERS.intersection(asked.words)
-    return bool(pointers) and all(not pointers.issubset(phrasing.words) for phrasing in own)
-
-
-def strip_around(words: list[str]) -> list[str]:
-    """Folded words without the greetings, thanks and lead-ins before them and the thanks after them."""
-    before: list[str] = []
-    while words != before:
-        before = words
-        words = strip_lead_in(words[next((n for n in (4, 3, 2, 1) if _is_courtesy(words[:n])), 0) :])
-    while size := next((n for n in (4, 3, 2, 1) if _is_courtesy(words[-n:]) or tuple(words[-n:]) in PLEASE), 0):
-        words = words[:-size]
-    return words
-
-
-def _is_courtesy(words: Sequence[str]) -> bool:
-    found, rest = read_courtesies(words)
-    return len(found) == 1 and not rest and found[0][0] in ("greeting", "thanks")
-
-
-def _decide(judged: Sequence[Candidate]) -> Match:
+def _decide(judged: Sequence[Candidate], rules: Rules) -> Match:
     """The best candidate, if it is clear and nothing speaks against it; with near ones it has to be asked which."""
-    if not judged or judged[0].score < THRESHOLD:
-        return Match("none", "below_threshold", tuple(judged))
+    if not judged:
+        return Match("none", "below_threshold")
     best = judged[0]
-    if best.against:
-        return Match("none", best.against, tuple(judged))
-    near = [other for other in judged[1:] if not other.against and other.score >= max(best.score * NEAR, THRESHOLD)]
+    second = max((other.score for other in judged[1:]), default=0.0)
+    confidence = 0.0 if best.against else best.score - rules.ahead * second
+    if best.score < rules.threshold or best.against:
+        return Match("none", best.against if best.score >= rules.threshold else "below_threshold", tuple(judged), 1, confidence)
+    least = max(best.score * rules.near, rules.threshold)
+    near = [other for other in judged[1:] if not other.against and other.score >= least]
     rest = [other for other in judged[1:] if other not in near]
-    return Match("which" if near else "answered", "near" if near else "clear", (best, *near, *rest), 1 + len(near))
+    if near:
+        # a higher threshold would leave the others out
+        alone = confidence if confidence > near[0].score else 0.0
+        return Match("which", "near", (best, *near, *rest), 1 + len(near), alone)
+    kind: Literal["answered", "none"] = "answered" if confidence >= rules.threshold else "none"
+    return Match(kind, "clear" if kind == "answered" else "not_ahead", tuple(judged), 1, confidence)
 
 
 _kept: list[FaqIndex] = []

@@ -1,211 +1,218 @@
-"""Finds the passages that a question may be answered from: articles' chunks by PostgreSQL full-text search, and FAQs.
+"""Finds the passages that a question may be answered from, in articles, documents and FAQs: by words and by meaning.
 
-Each passage says how much of the question's content it covers, which the fallback judges by.
+PostgreSQL gives candidates of either channel (the rarest words' chunks by an index; the nearest vectors), which are measured
+exactly (lexical.py), put in one order (fusion.py) and judged (confidence.py). docs/knowledge.md has the whole way.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import Connection
 
-from chatbot.content import Content, FaqEntry
-from chatbot.db import Row, run, sql
+from chatbot.db import run, sql
+from chatbot.knowledge import faq_passages
+from chatbot.knowledge.asking import Asked, ask, read_question
+from chatbot.knowledge.confidence import Verdict, decide, estimate, read_figures, tell_kind
+from chatbot.knowledge.faq_passages import FaqText
+from chatbot.knowledge.fusion import BEST, Candidate, Fused, fuse
+from chatbot.knowledge.lexical import Words, measure, measure_letters, read_text, stem_content
+from chatbot.knowledge.nearest import Nearest, find_nearest
+from chatbot.knowledge.passages import Passage, drop_repeated, fit_budget, read_passages, widen
+from chatbot.knowledge.scope import DRAFT, IS_OWN, Scope, find_scope
 from chatbot.reply import Language, TurnInput
-from chatbot.text import FUNCTION_WORDS, split_words, stem_words
+from chatbot.settings import Settings
 
-LANGUAGES: tuple[Language, ...] = ("es", "en")
-MAX_STEMS = 40
-LONGEST_QUESTION = 4_000
-CANDIDATES = 40
-FEW_STEMS = 3
-# What a passage in another language than the customer's is worth beside one in theirs.
-FOREIGN = 0.5
-RANK_WEIGHT = 0.5
-# the release id of a Content that is rehearsed before it is published: what is newest of each entry
-DRAFT = 0
+__all__ = ["DRAFT", "Found", "Passage", "find_passages", "look_up", "stem_content"]
 
-IN_RELEASE = "release_revision rr ON rr.revision_id = c.revision_id AND rr.release_id = :release_id"
-IN_DRAFT = "(SELECT max(id) AS newest FROM revision GROUP BY entry_id) rr ON rr.newest = c.revision_id"
-SEARCH_TEXT = """
-WITH stem AS MATERIALIZED (
-    SELECT stem, to_tsquery('simple', '''' || stem || '''') AS query FROM unnest(cast(:stems AS text[])) AS s (stem)
-), found AS MATERIALIZED (
-    SELECT c.id, c.language, ts_rank(c.lexemes, to_tsquery('simple', :query), 1) AS rank,
-           ARRAY(SELECT stem FROM stem WHERE c.lexemes @@ stem.query) AS has
-      FROM chunk c
-      JOIN release_revision rr ON rr.revision_id = c.revision_id AND rr.release_id = :release_id
-     WHERE c.lexemes @@ to_tsquery('simple', :query)
+LIMIT = 6
+MAX_TOKENS = 3_000
+TIME_ZONE = "Europe/Madrid"
+# so many chunks are measured exactly: those that have most of the rare stems
+CANDIDATES = 100
+# the rarest stems choose them, as many as bring so many chunks together
+HITS = 1_500
+# of each channel's best, so many are compared by letters too
+HOPEFUL = 25
+LEXICAL, DENSE = "lexical", "dense"
+BOTH = frozenset({LEXICAL, DENSE})
+NOTHING = Nearest({}, ())
+
+# of equally many, short ones: the stems are a larger part of them
+FIND = sql(f"""
+WITH asked AS MATERIALIZED (
+  SELECT to_tsquery('simple', '''' || stem || '''') AS query, language, weight
+    FROM unnest(cast(:stems AS text[]), cast(:languages AS text[]), cast(:weights AS float8[])) AS a (stem, language, weight)
+), hit AS MATERIALIZED (
+  SELECT h.id, sum(a.weight) AS weight, min(h.length) AS length FROM asked a CROSS JOIN LATERAL (
+    SELECT c.id, octet_length(c.stems) AS length FROM chunk c
+     WHERE c.lexemes @@ a.query AND c.language = a.language AND {IS_OWN} LIMIT :hits) h
+   GROUP BY h.id
 ), best AS (
-    SELECT * FROM found ORDER BY rank * CASE WHEN language = :language THEN 1 ELSE :foreign END DESC, id LIMIT :limit
-), size AS (
-    SELECT count(*) AS chunks
-      FROM chunk c JOIN release_revision rr ON rr.revision_id = c.revision_id AND rr.release_id = :release_id
+  SELECT id FROM hit ORDER BY weight DESC, length, id LIMIT :candidates
 )
-SELECT c.id AS chunk_id, c.revision_id, e.key AS entry_key, r.body ->> 'title' AS title, c.heading, c.text,
-       r.body ->> 'url' AS url, c.language, best.rank, best.has, (SELECT chunks FROM size) AS size,
-       (SELECT jsonb_object_agg(stem, chunks) FROM (
-         SELECT stem, count(*) AS chunks FROM found, unnest(has) AS stem GROUP BY stem) f) AS frequencies
-  FROM best
-  JOIN chunk c ON c.id = best.id
-  JOIN revision r ON r.id = c.revision_id
-  JOIN entry e ON e.id = r.entry_id
- WHERE jsonb_array_length(r.body -> 'inboxes') = 0 OR r.body -> 'inboxes' @> to_jsonb(cast(:inbox AS bigint))
-    OR NOT r.body ? 'inboxes'
-"""
-SEARCH = sql(SEARCH_TEXT)
-SEARCH_DRAFT = sql(SEARCH_TEXT.replace(IN_RELEASE, IN_DRAFT))
+SELECT c.id, c.language, c.stems FROM best b JOIN chunk c ON c.id = b.id
+""")
+READ_STEMS = sql("SELECT id, language, stems FROM chunk WHERE id = ANY(cast(:ids AS bigint[]))")
 
 
 @dataclass(frozen=True, slots=True)
-class Passage:
-    """A piece that may hold the answer. chunk_id and revision_id: None for an FAQ, whose heading is its first question.
+class Found:
+    """passages: those to answer from, best first; probability: that the first holds the answer, by these figures; notes: for
+    the trace."""
 
-    coverage: how much of the question's content words it has, the rare ones counting more, 0 to 1;
-    matched: how many of them; score: what passages are ordered by.
-    """
-
-    chunk_id: int | None
-    revision_id: int | None
-    entry_key: str
-    title: str
-    heading: str
-    text: str
-    url: str | None
-    language: Language
-    score: float
-    coverage: float
-    matched: int = 0
-    kind: str = "article"
-
-    @property
-    def source(self) -> str:
-        return f"{self.kind}:{self.entry_key}"
+    passages: list[Passage] = field(default_factory=list)
+    probability: float = 0.0
+    verdict: Verdict = "dont_know"
+    figures: dict[str, float] = field(default_factory=dict)
+    notes: dict[str, Any] = field(default_factory=dict)
 
 
-def search(
-    connection: Connection, release_id: int | None, question: str, language: Language, limit: int = 6, inbox: int | None = None
+def find_passages(
+    connection: Connection, turn: TurnInput, *, with_history: bool, limit: int = LIMIT, settings: Settings | None = None
 ) -> list[Passage]:
-    """The release's (or the DRAFT's) passages about a question, best first; the customer's language before equal foreign ones.
+    """look_up()'s passages alone."""
+    return look_up(connection, turn, settings, with_history=with_history, limit=limit).passages
 
-    inbox: Chatwoot's id; articles limited to other inboxes are left out. None leaves out every limited one.
+
+def look_up(
+    connection: Connection,
+    turn: TurnInput,
+    settings: Settings | None = None,
+    *,
+    with_history: bool = False,
+    limit: int = LIMIT,
+    max_tokens: int = MAX_TOKENS,
+    is_wide: bool = False,
+    channels: frozenset[str] = BOTH,
+) -> Found:
+    """What a turn may be answered from. settings: None does without the dense channel, as whoever can't reach it does.
+
+    with_history: a short question is searched with the customer's words before it; is_wide: passages come with what stands
+    beside them, as far as max_tokens allows. connection: one of db.statements(), since embedding waits for another process.
     """
-    stems = stem_content(question)
-    if release_id is None or not any(stems.values()):
-        return []
-    every = sorted({stem for of_language in stems.values() for stem in of_language})
-    found = run(
-        connection,
-        SEARCH_DRAFT if release_id == DRAFT else SEARCH,
-        {
-            "query": " | ".join(f"'{stem}'" for stem in every),
-            "stems": every,
-            "release_id": release_id,
-            "language": language,
-            "foreign": FOREIGN,
-            "limit": CANDIDATES,
-            "inbox": inbox,
-        },
-    )
-    rows = found.fetchall()
-    if not rows:
-        return []
-    weights = {its: weigh_stems(stems[its], rows[0]["frequencies"] or {}, rows[0]["size"]) for its in LANGUAGES}
-    measured = [(row, _measure(row, weights[row["language"]], language)) for row in rows]
-    measured.sort(key=lambda pair: (-pair[1]["score"], pair[0]["chunk_id"]))
-    return [_make_passage(row, numbers) for row, numbers in measured[:limit]]
+    scope = find_scope(connection, turn, settings.time_zone if settings else TIME_ZONE)
+    question = read_question(turn, with_history=with_history)
+    if scope is None or not question.strip():
+        return Found(notes={"why": "no_release" if scope is None else "no_text"})
+    faqs = faq_passages.list_texts(turn) if LEXICAL in channels else []
+    asked = ask(connection, scope, question, turn.language, settings, [faq.text for faq in faqs], is_dense=DENSE in channels)
+    candidates = _find_candidates(connection, scope, asked, channels)
+    candidates += faq_passages.measure_all(faqs, asked)
+    fused = fuse(candidates, turn.language)
+    figures = read_figures(fused, asked.weights)
+    kind = tell_kind(fused, turn.language)
+    probability = estimate(figures, kind)
+    notes = {
+        "dense": asked.sought.reason or "ok", "corrected": dict(asked.corrected), "chunks": asked.statistics.size,
+        "candidates": len(candidates), "kind": kind, "probability": round(probability, 3),
+    }  # fmt: skip
+    found = Found([], probability, decide(probability, kind), figures, notes)
+    return _select(connection, found, fused, scope.wanted.hidden, faqs, (limit, max_tokens), is_wide=is_wide)
 
 
-def search_faq(content: Content, question: str, language: Language, limit: int = 3, inbox: int | None = None) -> list[Passage]:
-    """The FAQs about a question, measured as search() measures: their answers are as good a source as articles."""
-    stems = stem_content(question)
-    texts = [(entry, lang) for entry in content.faq for lang in entry.answers if not entry.inboxes or inbox in entry.inboxes]
-    if not any(stems.values()) or not texts:
+def _find_candidates(connection: Connection, scope: Scope, asked: Asked, channels: frozenset[str]) -> list[Candidate]:
+    """The best of each channel, measured by both."""
+    statistics, vector = asked.statistics, asked.sought.vector
+    if not statistics.size:
         return []
-    having = [(entry, lang, _stem_faq(entry, lang)) for entry, lang in texts]
-    frequencies = {stem: sum(stem in has for _, _, has in having) for of_language in stems.values() for stem in of_language}
-    weights = {its: weigh_stems(stems[its], frequencies, len(having)) for its in LANGUAGES}
-    measured = [(entry, lang, *measure_coverage(weights[lang], has)) for entry, lang, has in having]
-    found = [
-        (entry, lang, cover * _worth(lang, language), cover, matched) for entry, lang, cover, matched in measured if matched
+    texts = _find_by_words(connection, scope, asked) if LEXICAL in channels else []
+    near = NOTHING
+    if vector is not None:
+        known = [text.id for text in texts]
+        near = find_nearest(connection, scope, vector, known, statistics.languages)
+        if more := sorted(set(near.found) - set(known)):
+            texts += _read_texts(run(connection, READ_STEMS, {"ids": more}).fetchall(), asked)
+    if LEXICAL not in channels:
+        return [Candidate(t.id, t.language, Words(), near.cosines.get(t.id)) for t in texts]
+    hopeful = {t.id for t in texts[:HOPEFUL]} | _pick_nearest(texts, near)
+    return [t.to_candidate(asked, near.cosines.get(t.id), is_hopeful=t.id in hopeful) for t in texts]
+
+
+def _pick_nearest(texts: Sequence[_Text], near: Nearest) -> set[int]:
+    """The nearest of each language."""
+    languages = {text.id: text.language for text in texts}
+    of_each: dict[Language, list[int]] = {}
+    for id_ in near.found:
+        of_each.setdefault(languages[id_], []).append(id_)
+    return {id_ for ids in of_each.values() for id_ in ids[:HOPEFUL]}
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """A chunk whose words are measured, but for their letters."""
+
+    id: int
+    language: Language
+    text: str
+    words: Words
+
+    def to_candidate(self, asked: Asked, cosine: float | None, *, is_hopeful: bool) -> Candidate:
+        """Without letters where neither channel gives it much hope: they take time."""
+        letters = measure_letters(self.text, asked.weights[self.language]) if is_hopeful else None
+        return Candidate(self.id, self.language, replace(self.words, letters=letters), cosine)
+
+
+def _find_by_words(connection: Connection, scope: Scope, asked: Asked) -> list[_Text]:
+    chosen = _choose_stems(asked)
+    if not chosen:
+        return []
+    languages, stems, weights = zip(*chosen, strict=True)
+    values = {
+        **scope.values, "languages": list(languages), "stems": list(stems), "weights": list(weights),
+        "hits": HITS, "candidates": CANDIDATES,
+    }  # fmt: skip
+    texts = _read_texts(run(connection, FIND, values).fetchall(), asked)
+    return sorted(texts, key=lambda text: (-text.words.bm25, text.id))[:BEST]
+
+
+def _read_texts(rows: Sequence[dict[str, Any]], asked: Asked) -> list[_Text]:
+    read = ((row["id"], row["language"], read_text(row["stems"])) for row in rows)
+    return [_Text(id_, its, text, measure(text, asked.weights[its], asked.average)) for id_, its, text in read]
+
+
+def _choose_stems(asked: Asked) -> list[tuple[Language, str, float]]:
+    """(language, stem, weight) of the rarest that some chunk has."""
+    frequencies = asked.statistics.frequencies
+    known = [
+        (language, stem, weight)
+        for language, weights in asked.weights.items()
+        if language in asked.statistics.languages
+        for stem, weight in weights.items()
+        if frequencies.get(stem)
     ]
-    found.sort(key=lambda one: (-round(one[2], 4), one[0].key))
-    return [_make_faq_passage(*one) for one in found[:limit]]
+    known.sort(key=lambda one: frequencies[one[1]])
+    chosen: list[tuple[Language, str, float]] = []
+    hits = 0.0
+    for one in known:
+        hits += frequencies[one[1]]
+        if chosen and hits > HITS:
+            break
+        chosen.append(one)
+    return chosen
 
 
-def find_passages(connection: Connection, turn: TurnInput, *, with_history: bool, limit: int = 6) -> list[Passage]:
-    """Articles' and FAQs' passages for a turn, best first.
-
-    with_history: a question of few words ("and to the islands?") is searched with the customer's words before it.
-    """
-    question, inbox = turn.text, turn.inbox.chatwoot_id
-    if with_history and len(stem_content(question)[turn.language]) < FEW_STEMS:
-        earlier = next((line.text for line in reversed(turn.history) if line.who == "customer"), "")
-        question = f"{question}\n{earlier}"
-    found = search(connection, turn.content.release_id, question, turn.language, limit, inbox)
-    found += search_faq(turn.content, question, turn.language, limit // 2, inbox)
-    return sorted(found, key=lambda p: -p.score)[:limit]
-
-
-def stem_content(question: str) -> dict[Language, list[str]]:
-    """The distinct content stems of a question under each language's stemmer; function words of both are left out."""
-    left_out = FUNCTION_WORDS["es"] | FUNCTION_WORDS["en"]
-    words = [w for w in dict.fromkeys(split_words(question[:LONGEST_QUESTION])) if w not in left_out][:MAX_STEMS]
-    return {lang: list(dict.fromkeys(stem_words(" ".join(words), lang))) for lang in LANGUAGES}
-
-
-def weigh_stems(stems: Iterable[str], frequencies: Mapping[str, int], size: int) -> dict[str, float]:
-    """How telling each stem of a question is among `size` texts."""
-    return {stem: weigh(frequencies.get(stem, 0), size) for stem in stems}
-
-
-def measure_coverage(weights: Mapping[str, float], has: Iterable[str]) -> tuple[float, int]:
-    """The share of the stems that is there, weighed by rarity, and how many that are."""
-    matched = weights.keys() & has
-    total = sum(weights.values())
-    return (sum(weights[stem] for stem in matched) / total if total else 0.0), len(matched)
-
-
-def weigh(frequency: int, size: int) -> float:
-    """How telling a stem is that `frequency` of `size` texts have (BM25's idf, never negative)."""
-    return math.log(1 + (size - frequency + 0.5) / (frequency + 0.5))
-
-
-def _measure(row: Row, weights: Mapping[str, float], language: Language) -> dict[str, Any]:
-    coverage, matched = measure_coverage(weights, row["has"])
-    score = (coverage + RANK_WEIGHT * row["rank"]) * _worth(row["language"], language)
-    return {"score": round(score, 4), "coverage": round(coverage, 4), "matched": matched}
-
-
-def _make_passage(row: Row, numbers: Mapping[str, Any]) -> Passage:
-    fields = ("chunk_id", "revision_id", "entry_key", "heading", "text", "url", "language")
-    return Passage(title=row["title"] or "", **{name: row[name] for name in fields}, **numbers)
-
-
-def _worth(its: Language, language: Language) -> float:
-    return 1.0 if its == language else FOREIGN
-
-
-def _make_faq_passage(entry: FaqEntry, language: Language, score: float, coverage: float, matched: int) -> Passage:
-    question = next(iter(entry.questions.get(language) or next(iter(entry.questions.values()))), "")
-    passage = Passage(None, None, entry.key, question, question, entry.answers[language], None, language, 0, 0, matched, "faq")
-    return replace(passage, score=round(score, 4), coverage=round(coverage, 4))
-
-
-_stems: dict[tuple[int, Language], tuple[FaqEntry, frozenset[str]]] = {}
-STEMS_KEPT = 5_000
-
-
-def _stem_faq(entry: FaqEntry, language: Language) -> frozenset[str]:
-    """The stems of an entry's text. Kept by the entry itself, which never changes: its texts would be long keys."""
-    kept = _stems.get((id(entry), language))
-    if kept is None or kept[0] is not entry:
-        whole = "\n".join((*entry.questions.get(language, ()), entry.answers[language]))
-        kept = entry, frozenset(stem_words(whole, language))
-        if len(_stems) >= STEMS_KEPT:
-            _stems.clear()
-        _stems[id(entry), language] = kept
-    return kept[1]
+def _select(
+    connection: Connection,
+    found: Found,
+    fused: Sequence[Fused],
+    hidden: frozenset[str],
+    faqs: Sequence[FaqText],
+    limits: tuple[int, int],
+    *,
+    is_wide: bool,
+) -> Found:
+    """Reads the best ones' texts; without what is said twice, and what finds no room."""
+    limit, max_tokens = limits
+    best = [f for f in fused if f.candidate.cosine is not None or f.candidate.words.matched][: limit * 2]
+    read = {p.chunk_id: p for p in read_passages(connection, [f for f in best if f.candidate.id > 0], hidden)}
+    every = [
+        read.get(f.candidate.id) if f.candidate.id > 0 else faq_passages.make_passage(faqs, f) for f in best
+    ]  # fmt: skip
+    single, repeated = drop_repeated([p for p in every if p is not None])
+    sent, cut = fit_budget(single[:limit], max_tokens)
+    left_out = [[p.source, p.chunk_id, why] for why, gone in (("repeated", repeated), ("no_room", cut)) for p in gone]
+    passages = widen(connection, sent, max_tokens) if is_wide else sent
+    return replace(found, passages=passages, notes={**found.notes, "cut": left_out})

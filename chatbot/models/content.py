@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Computed, ForeignKey, Index, Table, UniqueConstraint
+from sqlalchemy import BigInteger, CheckConstraint, Column, Computed, ForeignKey, Index, Table, UniqueConstraint
 from sqlalchemy import text as sql
 from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column
@@ -21,7 +21,7 @@ NAMES = vector_sql(
 
 
 class Entry(Base):
-    """A thing with a name: kind is a key of content.KINDS. Its newest revision is the draft."""
+    """A thing with a name: kind is a key of bodies.KINDS. Its newest revision is the draft."""
 
     __tablename__ = "entry"
 
@@ -70,7 +70,7 @@ class Release(Base):
 
 
 class Chunk(Base):
-    """A piece of an article's revision, as search finds it.
+    """A piece of an article's revision or of a document's copy, as search finds it. page_number: 1-based, of a PDF.
 
     stems: folded and stemmed by text.stem_words, the only stemmer there is; lexemes: the same for PostgreSQL.
     """
@@ -78,8 +78,10 @@ class Chunk(Base):
     __tablename__ = "chunk"
 
     id: Mapped[Id]
-    revision_id: Mapped[int] = mapped_column(ForeignKey("revision.id", ondelete="CASCADE"))
+    revision_id: Mapped[int | None] = mapped_column(ForeignKey("revision.id", ondelete="CASCADE"))
+    copy_id: Mapped[int | None] = mapped_column(ForeignKey("page_copy.id", ondelete="CASCADE"))
     ordinal: Mapped[int]
+    page_number: Mapped[int | None]
     heading: Mapped[str] = mapped_column(server_default="")
     text: Mapped[str]
     language: Mapped[str]
@@ -88,5 +90,7 @@ class Chunk(Base):
 
     __table_args__ = (
         UniqueConstraint("revision_id", "ordinal"),
+        UniqueConstraint("copy_id", "ordinal"),
+        CheckConstraint("num_nonnulls(revision_id, copy_id) = 1", name="one_owner"),
         Index("ix_chunk_lexemes", "lexemes", postgresql_using="gin"),
     )

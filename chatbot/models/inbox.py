@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, UniqueConstraint
 from sqlalchemy import text as sql
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
 from chatbot.db import At, Base, Big, CreatedAt, Id
@@ -55,8 +56,11 @@ class Conversation(Base):
     and leased by the worker `lease_by` until lease_until, each claim raising epoch. crashes counts claims that neither
     settled nor put back, tries the put-backs in a row, discards the unsent replies thrown away. owner is "bot" or "people";
     human_seq counts take-overs, spoken_seq those where a person spoke. status_at, last_human_at, handed_back_at are
-    Chatwoot's clock, so that what comes unordered can be ordered. last_state, last_responder: of the turn that finished last,
-    so that the list filters by them without reading turns.
+    Chatwoot's clock, so that what comes unordered can be ordered. context_from: Chatwoot's id of the message before which
+    nothing counts as said, since the conversation was resolved there. last_state, last_responder: of the turn that finished
+    last, so that the list filters by them without reading turns. flow_run: {"human_seq": ..., "run": flows.Run}, void once a
+    take-over has raised human_seq. assistant: the key of the specialised agent that it is with, "" for the first. source_id:
+    the customer's end in the channel (a number, an address), which no visitor can change; "" until a webhook has told it.
     """
 
     __tablename__ = "conversation"
@@ -68,6 +72,7 @@ class Conversation(Base):
     status: Mapped[str] = mapped_column(server_default="pending")
     can_reply: Mapped[bool] = mapped_column(server_default=sql("true"))
     has_bot: Mapped[bool] = mapped_column(server_default=sql("false"))
+    source_id: Mapped[str] = mapped_column(server_default="")
     language: Mapped[str | None]
 
     in_seq: Mapped[Big] = mapped_column(server_default=sql("0"))
@@ -89,8 +94,11 @@ class Conversation(Base):
     status_at: Mapped[At | None]
     last_human_at: Mapped[At | None]
     handed_back_at: Mapped[At | None]
+    context_from: Mapped[Big] = mapped_column(server_default=sql("0"))
+    assistant: Mapped[str] = mapped_column(server_default="")
     last_state: Mapped[str | None]
     last_responder: Mapped[str | None]
+    flow_run: Mapped[dict[str, Any] | None]
 
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[CreatedAt]
@@ -111,7 +119,8 @@ class Message(Base):
 
     seq: the conversation's in_seq at its arrival, None where the author isn't the customer; kind: "created", or
     "submitted" for a pressed button, whose values' hash is `variant`; ignore_rule: decided at intake, never answered;
-    sent_at is Chatwoot's clock, arrived_at the database's.
+    sent_at is Chatwoot's clock, arrived_at the database's; changed_at, Chatwoot's again, of the newest update by the customer.
+    attachments: as reply.Attachment. ignore_rule "deleted": by the customer, whenever; its text went too.
     """
 
     __tablename__ = "message"
@@ -130,6 +139,7 @@ class Message(Base):
     source: Mapped[str] = mapped_column(server_default="webhook")
     sent_at: Mapped[At | None]
     arrived_at: Mapped[CreatedAt]
+    changed_at: Mapped[At | None]
     turn_id: Mapped[int | None] = mapped_column(ForeignKey("turn.id", ondelete="SET NULL", use_alter=True))
 
     __table_args__ = (
@@ -161,3 +171,19 @@ class Webhook(Base):
         Index("ix_webhook_delivery", "delivery", postgresql_where=sql("delivery IS NOT NULL")),
         Index("ix_webhook_dead", "received_at", postgresql_where=sql("error IS NOT NULL")),
     )
+
+
+class ErasedConversation(Base):
+    """A conversation whose contact was erased: reconciliation and late webhooks bring nothing of it back.
+
+    newest_chatwoot_id: the last message that was known; what the customer writes after it is a conversation like any other.
+    pressed: the messages whose press was known, since a press has its message's number; is_peoples: people had it.
+    """
+
+    __tablename__ = "erased_conversation"
+
+    chatwoot_id: Mapped[Big] = mapped_column(primary_key=True, autoincrement=False)
+    newest_chatwoot_id: Mapped[Big]
+    pressed: Mapped[list[int]] = mapped_column(ARRAY(BigInteger), server_default=sql("'{}'"))
+    is_peoples: Mapped[bool] = mapped_column(server_default=sql("false"))
+    erased_at: Mapped[CreatedAt]

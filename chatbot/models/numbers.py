@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from sqlalchemy import ARRAY, BigInteger, Date, DateTime, Integer
+from sqlalchemy import ARRAY, BigInteger, Date, DateTime, ForeignKey, Integer
 from sqlalchemy import text as sql
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -14,7 +14,8 @@ from chatbot.db import Base, Big, CreatedAt
 class Hourly(Base):
     """What the turns that finished in this hour came to. inbox_id 0, and the empty text: none.
 
-    conversations: those whose first turn this was; latency: how many first messages went out within each of
+    conversations: those whose first turn this was; cached: answers of the AI from the cache, saved_micros: what they had cost
+    before; latency: how many first messages went out within each of
     numbers.BOUNDS_S of the customer's message, the last one beyond them; unpriced: calls whose price nobody knows.
     """
 
@@ -30,6 +31,8 @@ class Hourly(Base):
     tokens: Mapped[Big] = mapped_column(server_default=sql("0"))
     micros: Mapped[Big] = mapped_column(server_default=sql("0"))
     unpriced: Mapped[int] = mapped_column(server_default=sql("0"))
+    cached: Mapped[int] = mapped_column(server_default=sql("0"))
+    saved_micros: Mapped[Big] = mapped_column(server_default=sql("0"))
     latency: Mapped[list[int]] = mapped_column(ARRAY(Integer), server_default=sql("'{}'"))
     rolled_at: Mapped[CreatedAt]
 
@@ -52,4 +55,15 @@ class Daily(Base):
     tokens: Mapped[Big]
     micros: Mapped[Big]
     unpriced: Mapped[int]
+    cached: Mapped[int] = mapped_column(server_default=sql("0"))
+    saved_micros: Mapped[Big] = mapped_column(server_default=sql("0"))
     latency: Mapped[list[int] | None] = mapped_column(ARRAY(Integer))
+
+
+class CacheHit(Base):
+    """A turn that the cache answered. saved_micros: what the call cost that made the answer; None where nobody knows."""
+
+    __tablename__ = "cache_hit"
+
+    turn_id: Mapped[int] = mapped_column(ForeignKey("turn.id", ondelete="CASCADE"), primary_key=True)
+    saved_micros: Mapped[Big | None]

@@ -108,7 +108,8 @@ class SavedView(Base):
 
 
 class LoginFailure(Base):
-    """A wrong password or code, counted whether there is a Redis or not. subject: a hash of the e-mail address."""
+    """A wrong password or code, counted whether there is a Redis or not. subject: a hash of the e-mail
+    address, or of the account's fs_uniquifier between password and code; empty where it counts for the address alone."""
 
     __tablename__ = "login_failure"
 

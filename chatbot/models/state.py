@@ -12,6 +12,12 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from chatbot.db import At, Base, CreatedAt
 
+# SQL: whether everything is paused, of the row `instance n`
+PAUSED = "(n.paused_at IS NOT NULL AND coalesce(n.paused_until > now(), true))"
+
+# the same, or another installation is the bot's
+STOPPED = f"({PAUSED} OR n.muted_reason IS NOT NULL)"
+
 
 class Instance(Base):
     """The only row has id 1.

@@ -20,7 +20,8 @@ class Turn(Base):
 
     state: answering -> frozen (its parts and actions exist) -> answered | handed_off | suggested | watched
     | ignored (by `rule`); a frozen one that was thrown away unsent becomes answering again. wake: what woke it, where no
-    message did; suffix: the end of its marks.
+    message did; suffix: the end of its marks; flow_after: the conversation's flow_run once the turn is recorded, {} for none;
+    flow_walked: the ways it took in flows, as [flow, revision, from, to].
     """
 
     __tablename__ = "turn"
@@ -44,6 +45,9 @@ class Turn(Base):
     sources: Mapped[list[Any]] = mapped_column(server_default=sql("'[]'"))
     human_seq: Mapped[Big] = mapped_column(server_default=sql("0"))
     spoken_seq: Mapped[Big] = mapped_column(server_default=sql("0"))
+    flow_after: Mapped[dict[str, Any] | None]
+    flow_walked: Mapped[list[Any] | None]
+    assistant: Mapped[str] = mapped_column(server_default="")
     started_at: Mapped[CreatedAt]
     frozen_at: Mapped[At | None]
     finished_at: Mapped[At | None]
@@ -53,6 +57,7 @@ class Turn(Base):
         Index("ix_turn_conversation_id", "conversation_id", "id"),
         Index("ix_turn_release_id", "release_id"),
         Index("ix_turn_finished_at", "finished_at"),
+        Index("ix_turn_flow_walked", "finished_at", postgresql_where=sql("flow_walked IS NOT NULL")),
         Index("ix_turn_unanswered", "finished_at", postgresql_where=sql(UNANSWERED)),
     )
 
@@ -93,7 +98,7 @@ class Part(Base):
 
 
 class Action(Base):
-    """One call to Chatwoot that isn't a message: open, pending, assign, labels, priority. Each is safe to repeat.
+    """One call to Chatwoot that isn't a message: open, pending, assign, labels, priority, attributes. Each is safe to repeat.
 
     started_at: our status calls are written down before they leave; an event with that value within 60 s is ours.
     """
@@ -134,7 +139,7 @@ class LlmCall(Base):
     """One model call, written before it is made. Money in micro-dollars; None where the price isn't known.
 
     state: reserved (counts as spent if the process dies) -> settled | failed; answered_seq: where the conversation stood,
-    so that calls for the same unanswered messages can be counted whatever crashed.
+    so that calls for the same unanswered messages can be counted whatever crashed; assistant: for which one it was made.
     """
 
     __tablename__ = "llm_call"
@@ -144,6 +149,7 @@ class LlmCall(Base):
     conversation_id: Mapped[int | None] = mapped_column(ForeignKey("conversation.id", ondelete="CASCADE"))
     answered_seq: Mapped[Big] = mapped_column(server_default=sql("0"))
     purpose: Mapped[str]
+    assistant: Mapped[str] = mapped_column(server_default="")
     model: Mapped[str]
     state: Mapped[str] = mapped_column(server_default="reserved")
     reserved_micros: Mapped[Big | None]

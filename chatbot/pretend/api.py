@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from chatbot.pretend import admin, payloads, visitors
+from chatbot.pretend import admin, help_center, payloads, visitors
 from chatbot.pretend.faults import Fault
 from chatbot.pretend.people import People
 from chatbot.pretend.state import INCOMING, OUTGOING, STATUSES, AgentBot, Conversation, Message, Sender, User, render_liquid
@@ -23,6 +23,7 @@ NOT_FOR_BOTS = Answer(401, {"error": "Access to this endpoint is not authorized 
 NOT_ALLOWED = Answer(401, {"error": "You are not authorized to do this action"})
 MAX_CHARS = 150_000
 PAGE = 25
+FILES = "/rails/active_storage/"
 
 # (method, path within the account) -> endpoint; "c" is the conversation's display id
 ROUTES = [
@@ -39,8 +40,10 @@ ROUTES = [
         ("POST", r"/conversations/(?P<c>\d+)/labels", "labels"),
         ("POST", r"/conversations/(?P<c>\d+)/custom_attributes", "custom_attributes"),
         ("GET", r"/conversations", "list"),
+        ("GET", r"/contacts/(?P<id>\d+)/labels", "contact_labels"),
         ("POST", r"/conversations/filter", "filter"),
         *admin.ROUTES,
+        *help_center.ROUTES,
         *visitors.ROUTES,
     )
 ]
@@ -80,13 +83,15 @@ class Api:
             name: getattr(self, f"_{name}")
             for name in (
                 "post_message", "get_messages", "get_conversation", "toggle_status", "typing", "priority", "assignments",
-                "get_labels", "labels", "custom_attributes", "list", "filter",
+                "get_labels", "labels", "custom_attributes", "list", "filter", "contact_labels",
             )
         }  # fmt: skip
         self._admin = admin.Admin(desk)
         self._visitors = visitors.Visitors(desk)
 
     def handle(self, request: Request) -> Answer:
+        if request.path.startswith(FILES):
+            return self._send_file(request)
         endpoint, found = self._route(request)
         number = next(self._numbers)
         number_c = int(found["c"]) if "c" in found else None
@@ -96,12 +101,28 @@ class Api:
             mark = attributes.get("mostrador") if isinstance(attributes, dict) else None
             is_private = bool(body.get("private"))
             self.desk.history.record("post_received", request=number, conversation=number_c, mark=mark, private=is_private)
+        elif endpoint == "toggle_status":
+            status = request.json().get("status")
+            self.desk.history.record("toggle_received", request=number, conversation=number_c, status=status)
         struck = self.desk.faults.draw(endpoint, "api", conversation=number_c, private=bool(body.get("private")))
         answer = self._suffer(struck, lambda age_s: self._answer(endpoint, request, number, found, age_s), number_c, number)
         if endpoint == "post_message":
             status = answer.status if not answer.ending else None
             self.desk.history.record("post_answered", request=number, conversation=number_c, status=status)
         return answer
+
+    def _send_file(self, request: Request) -> Answer:
+        """As Active Storage does: the blob's address redirects to where the bytes are, and needs no token."""
+        where, _, rest = request.path.removeprefix(FILES).partition("/")
+        token = rest.removeprefix("redirect/").split("/")[0]
+        file = self.world.files.get(token)
+        if file is None or self.desk.faults.draw("file", "api"):
+            return NOT_FOUND if file is None else Answer(ending="close")
+        file.asked.append(request.headers)
+        if where == "blobs" and file.leads_to:
+            disk = f"{FILES}disk/{token}/{file.name}"
+            return Answer(302, headers={"Location": disk if file.leads_to == "disk" else file.leads_to})
+        return Answer(200, file.content, headers={"Content-Type": file.media_type})
 
     def _route(self, request: Request) -> tuple[str, dict[str, str]]:
         if name := visitors.OPEN_ROUTES.get((request.method, request.path.rstrip("/"))):
@@ -158,6 +179,8 @@ class Api:
                 return self._work[endpoint](call)
             if endpoint in {"add_contact", "add_conversation"}:
                 return self._visitors.answer(endpoint, request, caller)
+            if endpoint in help_center.ENDPOINTS:
+                return help_center.answer(self.world.portals, request)
             return self._admin.answer(endpoint, request, caller, call.path_id)
 
     # --- messages ------------------------------------------------------------------------------------------------
@@ -250,7 +273,6 @@ class Api:
         status = call.request.json().get("status") or ("resolved" if before == "open" else "open")
         if status not in STATUSES:
             return Answer(422, {"error": f"'{status}' is not a valid status"})
-        self.desk.history.record("toggle_received", request=call.number, conversation=conversation.id, status=status)
         self.desk.change_status(conversation, status, "bot")
         if status == "open" and isinstance(call.caller, User) and call.caller.role == "agent":
             self.desk.change_assignee(conversation, ("User", call.caller.id), "system")
@@ -288,6 +310,10 @@ class Api:
     def _labels(self, call: Call) -> Answer:
         self.desk.change_labels(_conversation(call), [str(v) for v in call.request.json().get("labels") or []], "bot")
         return self._get_labels(call)
+
+    def _contact_labels(self, call: Call) -> Answer:
+        contact = self.world.contacts.get(call.path_id or 0)
+        return Answer(200, {"payload": list(contact.labels)}) if contact else Answer(404, {"error": "not found"})
 
     def _custom_attributes(self, call: Call) -> Answer:
         conversation = _conversation(call)

@@ -20,7 +20,8 @@ class Fault:
     kind, for calls: latency (delay_s before the work) · refuse (closed unread) · status (answered, nothing done) ·
       status_after (done, then answered with status) · late (answers nothing; done after delay_s) ·
       hang (nothing done, closed after delay_s) · reset (done, then RST) · stale (reads show the state of age_s ago)
-    kind, for webhooks: drop · duplicate (copies more) · delay (delay_s; jitter: a random part of it, so order is lost)
+    kind, for webhooks: drop · duplicate (copies more, delay_s later) · delay (delay_s; jitter: a random
+      part of it, so order is lost)
     probability per call; times: how often at most; for_s: how long from when it was set; conversation, event, private:
       only those; skip: how many matching calls pass first.
     """

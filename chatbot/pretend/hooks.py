@@ -133,7 +133,7 @@ class HookPool:
                 self._history.record("dropped_webhook", **hook.facts())
                 return
             if fault.kind == "duplicate":
-                delays += [delays[0]] * fault.copies
+                delays += [delays[0] + fault.delay_s] * fault.copies
             else:
                 delays = [d + (self._faults.part_of(fault.delay_s) if fault.jitter else fault.delay_s) for d in delays]
         for delay in delays:

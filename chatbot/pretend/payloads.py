@@ -107,7 +107,7 @@ def message_push(world: World, conversation: Conversation, message: Message) -> 
             "assignee_id": _user_id(conversation.assignee),
             "unread_count": unread_count(conversation),
             "last_activity_at": int(conversation.last_activity_at),
-            "contact_inbox": {"source_id": conversation.contact.source_id},
+            "contact_inbox": {"source_id": source_id(conversation)},
         },
     }
     if message.attachments:
@@ -126,13 +126,17 @@ def unread_count(conversation: Conversation) -> int:
     return sum(m.message_type == 0 and m.created_at > conversation.agent_seen_at for m in conversation.messages[-10:])
 
 
+def source_id(conversation: Conversation) -> str:
+    return conversation.contact.find_end(conversation.inbox.id, conversation.inbox.channel)
+
+
 def _contact_inbox(conversation: Conversation) -> Json:
     at = iso(conversation.created_at)
     return {
         "id": conversation.contact.id * 10 + 1,
         "contact_id": conversation.contact.id,
         "inbox_id": conversation.inbox.id,
-        "source_id": conversation.contact.source_id,
+        "source_id": source_id(conversation),
         "created_at": at,
         "updated_at": at,
         "hmac_verified": False,

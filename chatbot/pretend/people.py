@@ -13,6 +13,7 @@ from chatbot.pretend.state import (
     TEMPLATE,
     Contact,
     Conversation,
+    File,
     Inbox,
     Message,
     Sender,
@@ -55,6 +56,22 @@ class People(Desk):
                 self.tell_conversation(place, "conversation_created")
             self.tell_message(place, message)
             return {"message": message.id, "conversation": place.id, "contact": place.contact.id}
+
+    def add_file(self, base_url: str, name: str, content: bytes, media_type: str, leads_to: str = "") -> dict[str, Any]:
+        """A file that can be fetched, as the attachment that customer() takes. leads_to: state.File."""
+        with self.world.lock:
+            token = f"muestra--{len(self.world.files) + 1}"
+            self.world.files[token] = File(name, content, media_type, leads_to)
+            family = media_type.split("/", maxsplit=1)[0]
+            return {
+                "id": len(self.world.files),
+                "file_type": family if family in {"audio", "image", "video"} else "file",
+                "extension": name.rsplit(".", 1)[-1],
+                "data_url": f"{base_url}/rails/active_storage/blobs/redirect/{token}/{name}",
+                "thumb_url": "",
+                "file_size": len(content),
+                **({"transcribed_text": ""} if family == "audio" else {}),
+            }
 
     def customer_many(self, messages: list[dict[str, Any]]) -> list[dict[str, int]]:
         return [self.customer(**m) for m in messages]

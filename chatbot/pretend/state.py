@@ -10,6 +10,8 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
+from chatbot.pretend.help_center import Portal
+
 INCOMING, OUTGOING, ACTIVITY, TEMPLATE = range(4)
 STATUSES = ("open", "resolved", "pending", "snoozed")
 FAULT_TEXT = "Conversation was marked open by system due to an error with the agent bot."
@@ -72,10 +74,19 @@ class Contact:
     name: str
     email: str | None = None
     phone: str | None = None
+    labels: tuple[str, ...] = ()
     is_blocked: bool = False
     source_id: str = field(default_factory=lambda: secrets.token_hex(8))
+    ends: dict[int, str] = field(default_factory=dict)
     custom_attributes: dict[str, Any] = field(default_factory=dict)
     additional_attributes: dict[str, Any] = field(default_factory=dict)
+
+    def find_end(self, inbox: int, channel: str) -> str:
+        """Their contact_inbox.source_id: a number or an address where the channel has such, else a visitor's id. It stays as it
+        was at first, whatever becomes of the contact."""
+        numbers = {"Channel::Whatsapp": (self.phone or "").removeprefix("+"), "Channel::Sms": self.phone}
+        ends = {"Channel::Email": self.email, "Channel::TwilioSms": self.phone, **numbers}
+        return self.ends.setdefault(inbox, ends.get(channel) or self.source_id)
 
 
 @dataclass(slots=True)
@@ -100,6 +111,18 @@ class Message:
     def mark(self) -> str | None:
         mark = self.content_attributes.get("mostrador")
         return mark if isinstance(mark, str) else None
+
+
+@dataclass(slots=True)
+class File:
+    """An attachment's bytes. leads_to: where its address redirects, "disk" for another address here, "" for nowhere;
+    asked: the headers that it was asked with."""
+
+    name: str
+    content: bytes
+    media_type: str
+    leads_to: str = ""
+    asked: list[dict[str, str]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,10 +199,12 @@ class World:
     webhooks: dict[int, AccountWebhook] = field(default_factory=dict)
     inboxes: dict[int, Inbox] = field(default_factory=dict)
     contacts: dict[int, Contact] = field(default_factory=dict)
+    portals: list[Portal] = field(default_factory=list)
     conversations: dict[int, Conversation] = field(default_factory=dict)
     message_by_id: dict[int, Message] = field(default_factory=dict)
     newest_of_contact: dict[tuple[int, int], int] = field(default_factory=dict)
     visitors: dict[str, int] = field(default_factory=dict)
+    files: dict[str, File] = field(default_factory=dict)
 
     def add_contact(self, name: str, **facts: Any) -> Contact:
         contact = Contact(self.next_contact, name, **facts)

@@ -15,6 +15,7 @@ from urllib.parse import parse_qs, unquote
 MAX_HEAD = 64 * 1024
 REASONS = {
     200: "OK",
+    302: "Found",
     401: "Unauthorized",
     404: "Not Found",
     422: "Unprocessable Entity",
@@ -44,7 +45,7 @@ class Request:
 
 @dataclass(slots=True)
 class Answer:
-    """body: anything JSON, or None for an empty one. ending "close" says nothing, "reset" says so with an RST."""
+    """body: anything JSON, bytes as they are, or None for an empty one. ending "close" says nothing, "reset" does so by RST."""
 
     status: int = 200
     body: Any = None
@@ -52,13 +53,15 @@ class Answer:
     headers: dict[str, str] = field(default_factory=dict)
 
     def encode(self) -> bytes:
-        content = b"" if self.body is None else json.dumps(self.body, ensure_ascii=False).encode("utf-8", "replace")
-        extra = "".join(f"{name}: {value}\r\n" for name, value in self.headers.items())
-        head = (
-            f"HTTP/1.1 {self.status} {REASONS.get(self.status, 'Status')}\r\nContent-Type: application/json; charset=utf-8\r\n"
-            f"Content-Length: {len(content)}\r\n{extra}\r\n"
-        )
+        content = self.body if isinstance(self.body, bytes) else _write(self.body)
+        kind = {} if "Content-Type" in self.headers else {"Content-Type": "application/json; charset=utf-8"}
+        extra = "".join(f"{name}: {value}\r\n" for name, value in {**kind, **self.headers}.items())
+        head = f"HTTP/1.1 {self.status} {REASONS.get(self.status, 'Status')}\r\nContent-Length: {len(content)}\r\n{extra}\r\n"
         return head.encode() + content
+
+
+def _write(body: Any) -> bytes:
+    return b"" if body is None else json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
 
 
 Handler = Callable[[Request], Answer]

@@ -6,14 +6,16 @@ A trigger must account for what was written: a greeting never swallows the quest
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import regex
 
-from chatbot.content import CannedResponse, Content, Event
-from chatbot.knowledge.faq import strip_around
+from chatbot.bodies import CannedResponse
+from chatbot.body_types import Event
+from chatbot.knowledge.faq_words import strip_around
 from chatbot.language import LONGEST_COURTESY, read_courtesies, squeeze
-from chatbot.reply import ContactView, Handoff, InboxView, Language, Part, Reply, TurnInput
+from chatbot.reply import ContactView, CustomerMessage, Handoff, InboxView, Language, Part, Reply, TurnInput
 from chatbot.text import fold, split_words
 from chatbot.trace import Look
 
@@ -26,6 +28,8 @@ PATTERN_TIMEOUT_S = 0.05
 # many slow patterns together may not take longer than this
 PATTERNS_TIMEOUTS = 5
 LONGEST_VALUE = 80
+# messages that are read apart from one another: how many, how long each; words that make a sentence
+MOST_APART, LONGEST_APART, SENTENCE_WORDS = 10, 500, 4
 
 VARIABLE = regex.compile(r"\{\{\s*([\w.]{1,60})\s*\}\}")
 GAP = "\ue000"
@@ -40,7 +44,7 @@ def respond(turn: TurnInput, look: Look) -> Reply | None:
     if not turn.text.strip():
         look.passed("no_text")
         return None
-    entries = [entry for entry in turn.content.canned if not entry.inboxes or turn.inbox.chatwoot_id in entry.inboxes]
+    entries = _list_entries(turn)
     for trigger, fired in _fire(turn, entries, look):
         if fired:
             look.why = trigger
@@ -50,9 +54,79 @@ def respond(turn: TurnInput, look: Look) -> Reply | None:
     return None
 
 
-def pick_text(texts: dict[Language, str], language: Language, content: Content) -> tuple[str, Language]:
+@dataclass(frozen=True, slots=True)
+class Apart:
+    """Of several messages, those that fire an entry by themselves, with what they get. rest: the turn of the other messages,
+    None where these say nothing; before, after: what was written before the first of them, and after it."""
+
+    rest: TurnInput | None
+    before: tuple[Reply, ...]
+    after: tuple[Reply, ...]
+
+    def join(self, reply: Reply | None) -> Reply:
+        """The reply to the rest between them; what asks comes last. Where one of them goes to people, no flow begins."""
+        owned = next((one.handoff for one in (*self.before, *self.after) if one.handoff), None)
+        if reply is not None and reply.run and owned is not None:
+            reply = replace(reply, run={}) if reply.has_acted else None
+        asks = reply is not None and (bool(reply.run) or any(part.choices for part in reply.parts))
+        middle = () if reply is None else (reply,)
+        replies = (*self.before, *self.after, *middle) if asks else (*self.before, *middle, *self.after)
+        return replace(
+            reply or replies[0],
+            parts=tuple(part for one in replies for part in one.parts),
+            sources=tuple(source for one in replies for source in one.sources),
+            handoff=(reply.handoff if reply else None) or owned,
+        )
+
+
+def set_apart(turn: TurnInput, look: Look) -> Apart | None:
+    """None where all messages are read as one: one alone, in a flow, too many, an only one that fires, or the rest asks nothing
+    ("horario", "de navidad")."""
+    if not 1 < len(turn.messages) <= MOST_APART or turn.flow_run is not None:
+        return None
+    starting = {key for offered in turn.content.flow for key in offered.start.canned}  # a flow begins in their place
+    entries = [entry for entry in _list_entries(turn) if entry.key not in starting]
+    found = [_fire_alone(turn, message, entries) for message in turn.messages]
+    others = replace(turn, messages=tuple(m for m, entry in zip(turn.messages, found, strict=True) if entry is None))
+    first = next((n for n, (m, entry) in enumerate(zip(turn.messages, found, strict=True)) if not entry and _says(m)), None)
+    told = {entry.key: n for n, entry in reversed(list(enumerate(found))) if entry}  # each once, where it stands first
+    if not told or (len(told) == 1 if first is None else not _asks(others)):
+        return None
+    look.noted(apart=sorted(told))
+    replies = [(n, _reply(entry, turn)) for n in sorted(told.values()) if (entry := found[n])]
+    before = tuple(reply for n, reply in replies if first is None or n < first)
+    return Apart(
+        others if first is not None else None, before, tuple(reply for n, reply in replies if first is not None and n > first)
+    )
+
+
+def _fire_alone(turn: TurnInput, message: CustomerMessage, entries: Sequence[CannedResponse]) -> CannedResponse | None:
+    """What a message would fire if it were the only one. A greeting or thanks goes with what is written beside it."""
+    if message.attachments or message.is_unsupported or len(message.text) > LONGEST_APART:
+        return None
+    if not _says(message) and split_words(message.text):
+        return None
+    fired = _fire(replace(turn, messages=(message,)), entries, Look("canned"))
+    return next((entry for trigger, entry in fired if entry and trigger != "event"), None)
+
+
+def _says(message: CustomerMessage) -> bool:
+    """Whether it is more than a courtesy."""
+    return bool(message.attachments or message.is_unsupported or len(message.text) > LONGEST_APART or _read_core(message.text))
+
+
+def _asks(turn: TurnInput) -> bool:
+    """A question or a sentence, and no end of another message."""
+    return "?" in turn.text or any(m.attachments for m in turn.messages) or len(_find_core(turn)) >= SENTENCE_WORDS
+
+
+def _list_entries(turn: TurnInput) -> list[CannedResponse]:
+    return [entry for entry in turn.content.canned if not entry.inboxes or turn.inbox.chatwoot_id in entry.inboxes]
+
+
+def pick_text(texts: dict[Language, str], turn: TurnInput) -> tuple[str, Language]:
     """The text in the turn's language, else in the assistant's default language, else in the only one there is."""
-    preferred = [language, content.persona.default_language] if content.persona else [language]
+    preferred = [turn.language, turn.persona.default_language] if turn.persona else [turn.language]
     chosen = next((candidate for candidate in preferred if candidate in texts), next(iter(texts)))
     return texts[chosen], chosen
 
@@ -78,7 +152,7 @@ def clean_value(value: str) -> str:
 
 
 def _reply(entry: CannedResponse, turn: TurnInput) -> Reply:
-    text, language = pick_text(entry.texts, turn.language, turn.content)
+    text, language = pick_text(entry.texts, turn)
     filled = fill_variables(text, turn.contact, turn.inbox)
     return Reply(
         parts=(Part(filled),) if filled else (),
@@ -112,10 +186,13 @@ def _match_exact(turn: TurnInput, entries: Sequence[CannedResponse], words: Sequ
     return None
 
 
+def _read_core(text: str) -> list[str]:
+    return read_courtesies(strip_around([squeeze(word) for word in split_words(text[:LONGEST_READ])]))[1]
+
+
 def _find_core(turn: TurnInput) -> list[str]:
     """The words of the messages without courtesies and lead-ins: of "perdona", "una cosa", "¿horario?" the last."""
-    spelled = ([squeeze(word) for word in split_words(message.text[:LONGEST_READ])] for message in turn.messages)
-    return [word for words in spelled for word in read_courtesies(strip_around(words))[1]]
+    return [word for message in turn.messages for word in _read_core(message.text)]
 
 
 @lru_cache(maxsize=4_000)

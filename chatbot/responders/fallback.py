@@ -1,36 +1,31 @@
-"""Always replies: an FAQ or an extract of an article that is really about the question, else an honest text and a handoff.
+"""Always replies: an FAQ or an extract that is really about the question, a question back, else an honest text and a handoff.
 
 Last of the responders, and with no model configured the one after canned responses and FAQs.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import regex
 
-from chatbot.content import FaqEntry
-from chatbot.db import statements
 from chatbot.knowledge.chunk import SENTENCE_END
-from chatbot.knowledge.grounding import strip_images
-from chatbot.knowledge.search import Passage, find_passages, stem_content
+from chatbot.knowledge.grounding import drop_unknown_links, strip_images
+from chatbot.knowledge.search import Passage, stem_content
 from chatbot.language import read_courtesies, squeeze
 from chatbot.llm import Means
 from chatbot.reply import Handoff, Part, Reply, TurnInput
-from chatbot.text import split_words, stem_words
+from chatbot.responders.evidence import Evidence, find_evidence, find_faq, find_shown_url, list_links
+from chatbot.text import fold, split_words, stem_words
 from chatbot.texts import get_text
 from chatbot.trace import Look
 
-# On half of XQuAD these answer 48 % of what is there and 1.5 % of what isn't. Two words meet in many texts by chance
-# ("pagar contra reembolso"); they are enough only where both stand in an FAQ's questions.
-MIN_COVERAGE = 0.75
-MIN_MATCHED = 3
-MIN_ASKED = 2
 # Of the question's stems, how many the extract itself (with its heading) must have.
 MIN_EXTRACT_SHARE = 0.6
 MAX_SENTENCES = 3
 MAX_EXTRACT_CHARS = 600
 MAX_GREETING_WORDS = 8
+MOST_CHOICES = 3
 # These ways of failing say nothing about the model.
 NOT_DOWN = {"", "off"}
 
@@ -60,46 +55,72 @@ def respond(turn: TurnInput, look: Look, means: Means, failure: str = "") -> Rep
     if _is_greeting(turn.text):
         look.noted(greeting=True)
         return Reply((Part(get_text("say.greeting", turn.language)),), turn.language, "fallback")
-    with statements(means.engine) as connection:
-        passages = find_passages(connection, turn, with_history=False)
-    extract = pick_extract(turn, passages, look)
-    if extract is not None:
+    is_pick = _has_asked_which(turn)
+    evidence = find_evidence(turn, look, means, with_history=is_pick)
+    extract = _find_picked(turn, evidence) if is_pick else pick_extract(turn, evidence, look)
+    if extract is not None and extract.text:
         return _quote(extract, turn)
-    reason = "unsure" if failure in NOT_DOWN else "llm_down"
+    if evidence.verdict == "ask_back" and not is_pick and (choices := _list_topics(turn, evidence)):
+        look.noted(why_not="which")
+        return Reply((Part(get_text("say.topic_which", turn.language), choices),), turn.language, "fallback")
+    reason = "unsure" if failure in NOT_DOWN else "budget" if failure == "budget" else "llm_down"
     parts = (Part(get_text("say.unsure", turn.language)),)
-    return Reply(parts, turn.language, "fallback", Handoff(reason, "" if reason == "unsure" else failure))
+    return Reply(parts, turn.language, "fallback", Handoff(reason, failure if reason == "llm_down" else ""))
 
 
-def pick_extract(turn: TurnInput, passages: list[Passage], look: Look) -> Extract | None:
-    """The best passage's own words, if it covers the question. The numbers behind the decision go into the look."""
-    mine = [p for p in passages if p.language == turn.language]
-    # what somebody wrote as an answer comes before a piece of an article that covers as much
-    mine.sort(key=lambda p: (-p.coverage, p.kind != "faq", -p.score))
-    look.noted(passages=[[p.source, p.chunk_id, p.score, p.coverage, p.matched] for p in mine[:3]])
-    stems = stem_content(turn.text)[turn.language]
-    best = next((p for p in mine if p.coverage >= MIN_COVERAGE and _is_enough(turn, p, set(stems))), None)
-    if best is None:
-        look.noted(why_not="not_covered" if mine else "nothing_found", stems=len(stems))
+def pick_extract(turn: TurnInput, evidence: Evidence, look: Look) -> Extract | None:
+    """The best passage's own words, where the passages are worth an answer. Why not goes into the look."""
+    mine = _list_own(turn, evidence)
+    if evidence.verdict != "answer" or not mine:
+        look.noted(why_not="not_covered" if mine else "nothing_found")
         return None
-    extract = cut_extract(best, stems)
-    look.noted(stems=len(stems), extract_share=round(extract.share, 3))
-    if extract.share < MIN_EXTRACT_SHARE:
-        look.noted(why_not="scattered")
+    extract = cut_extract(mine[0], stem_content(turn.text)[turn.language])
+    look.noted(extract_share=round(extract.share, 3))
+    if extract.share >= MIN_EXTRACT_SHARE:
+        return _drop_links(turn, extract)
+    whole = strip_images(HEADING.sub("", extract.passage.text)).strip()
+    if len(whole) <= MAX_EXTRACT_CHARS:
+        return _drop_links(turn, replace(extract, text=whole))
+    look.noted(why_not="scattered")
+    return None
+
+
+def _list_own(turn: TurnInput, evidence: Evidence) -> list[Passage]:
+    """Those in the customer's language, best first. What somebody wrote as an answer comes before a piece of an article that
+    covers as much."""
+    mine = [p for p in evidence.passages if p.language == turn.language]
+    return sorted(mine, key=lambda p: (-p.coverage, p.kind != "faq", -p.score))
+
+
+def _drop_links(turn: TurnInput, extract: Extract) -> Extract:
+    """Of a document, which anybody may have written into, only links to the business's own hosts."""
+    if extract.passage.kind != "document":
+        return extract
+    return replace(extract, text=drop_unknown_links(extract.text, list_links(turn, [extract.passage])))
+
+
+def _has_asked_which(turn: TurnInput) -> bool:
+    said = next((line.text for line in reversed(turn.history) if line.who == "assistant"), "")
+    return said.startswith(get_text("say.topic_which", turn.language))
+
+
+def _list_topics(turn: TurnInput, evidence: Evidence) -> tuple[tuple[str, str], ...]:
+    """What the best passages of different entries are about, as buttons; nothing where there is only one."""
+    names = dict.fromkeys(_name_topic(passage) for passage in _list_own(turn, evidence) if _name_topic(passage))
+    return tuple((name, name) for name in names)[:MOST_CHOICES] if len(names) > 1 else ()
+
+
+def _name_topic(passage: Passage) -> str:
+    return " ".join((passage.heading or passage.title).split())
+
+
+def _find_picked(turn: TurnInput, evidence: Evidence) -> Extract | None:
+    """The extract of the topic that the customer chose, for the question before."""
+    picked = next((p for p in _list_own(turn, evidence) if fold(_name_topic(p)) == fold(turn.text.strip())), None)
+    if picked is None:
         return None
-    return extract
-
-
-def _is_enough(turn: TurnInput, passage: Passage, wanted: set[str]) -> bool:
-    if passage.matched >= MIN_MATCHED:
-        return True
-    entry = _find_faq(turn, passage)
-    asked = " ".join(entry.questions.get(passage.language, ())) if entry else ""
-    return len(wanted) >= MIN_ASKED and wanted <= set(stem_words(asked, passage.language))
-
-
-def _find_faq(turn: TurnInput, passage: Passage) -> FaqEntry | None:
-    found = (entry for entry in turn.content.faq if passage.kind == "faq" and entry.key == passage.entry_key)
-    return next(found, None)
+    asked = next((line.text for line in reversed(turn.history) if line.who == "customer"), "")
+    return _drop_links(turn, cut_extract(picked, stem_content(f"{asked}\n{turn.text}")[turn.language]))
 
 
 def cut_extract(passage: Passage, stems: list[str]) -> Extract:
@@ -183,9 +204,9 @@ def _join(sentences: list[Sentence]) -> str:
 def _quote(extract: Extract, turn: TurnInput) -> Reply:
     passage = extract.passage
     lines = [get_text("say.extract", turn.language), extract.text]
-    if passage.url:
-        lines.append(get_text("say.read_more", turn.language, url=passage.url))
-    entry = _find_faq(turn, passage)
+    if url := find_shown_url(turn, passage):
+        lines.append(get_text("say.read_more", turn.language, url=url))
+    entry = find_faq(turn, passage)
     handoff = Handoff("faq_handoff", entry.key) if entry and entry.handoff else None
     return Reply((Part("\n\n".join(lines)),), turn.language, "fallback", handoff, (passage.source,))
 

@@ -41,6 +41,7 @@ def page() -> ResponseReturnValue:
         format_day=format_date,
         choices=CHOICES,
         now=report.total,
+        cached_share=report.cached_share,
         before=numbers.sum_total(connection, period.before),
         p50=numbers.find_quantile(report.histogram, 0.5),
         p95=numbers.find_quantile(report.histogram, 0.95),
@@ -63,10 +64,11 @@ def export() -> ResponseReturnValue:
     found = numbers.sum_by_day(reading(), period)
     out = io.StringIO()
     writer = csv.writer(out)
-    writer.writerow(["day", "conversations", *numbers.OUTCOMES, "tokens", "micro_dollars"])
+    writer.writerow(["day", "conversations", *numbers.OUTCOMES, "tokens", "micro_dollars", "cached", "saved_micro_dollars"])
     for day in period.days:
         f = found.get(day.isoformat(), numbers.NOTHING)
-        writer.writerow([day, f.conversations, *(f.counts[o] for o in numbers.OUTCOMES), f.tokens, f.micros])
+        counts = (f.counts[o] for o in numbers.OUTCOMES)
+        writer.writerow([day, f.conversations, *counts, f.tokens, f.micros, f.cached, f.saved_micros])
     answer = make_response(out.getvalue())
     answer.mimetype = "text/csv"
     answer.headers["Content-Disposition"] = f'attachment; filename="analytics-{period.first}-{period.last}.csv"'

@@ -10,7 +10,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
 from chatbot import drafts
-from chatbot.content import KINDS
+from chatbot.bodies import KINDS
 from chatbot.text import fold
 from chatbot.web.content import describe
 from chatbot.web.reader import show_number
@@ -35,6 +35,7 @@ ACTS: dict[str, Any] = {
     "chatwoot_tab.make": _l("Made an address for the tab in Chatwoot"),
     "chatwoot_tab.revoke": _l("Took back the address of the tab in Chatwoot"),
     "contact.erase": _l("Erased a contact"),
+    "contact.export": _l("Exported a contact"),
     "content.discard": _l("Took back a change of the draft"),
     "content.export": _l("Exported content"),
     "content.import": _l("Imported content"),
@@ -44,10 +45,13 @@ ACTS: dict[str, Any] = {
     "content.restore": _l("Brought an entry back"),
     "content.roll_back": _l("Went back to an earlier version"),
     "content.save": _l("Changed an entry"),
+    "conversation.export": _l("Exported conversations"),
     "conversation.hand_back": _l("Gave a conversation back to the bot"),
     "conversation.take_over": _l("Took a conversation from the bot"),
     "conversation.try": _l("Had it tried again"),
+    "document.read": _l("Had a document read again"),
     "diagnostics.download": _l("Downloaded the file for helpers"),
+    "faq.train": _l("Had the FAQs learned again"),
     "inbox.change": _l("Changed an inbox"),
     "login": _l("Logged in"),
     "login.locked": _l("Locked after wrong passwords"),
@@ -57,6 +61,10 @@ ACTS: dict[str, Any] = {
     "passkey.remove": _l("Removed a passkey"),
     "passkey.rename": _l("Renamed a passkey"),
     "pause": _l("Paused the bot"),
+    "proposal.accept": _l("Took over a proposal"),
+    "proposal.dismiss": _l("Dismissed a proposal"),
+    "proposal.draft": _l("Had FAQs proposed"),
+    "proposal.restore": _l("Brought a proposal back"),
     "resume": _l("Ended the pause"),
     "setting.change": _l("Changed a setting"),
     "teaching.dismiss": _l("Dismissed a question"),
@@ -69,7 +77,7 @@ ACTS: dict[str, Any] = {
 }
 # of what the filter offers: the beginnings of its acts
 AREAS: dict[str, tuple[Any, tuple[str, ...]]] = {
-    "content": (_l("Content"), ("content.", "teaching.", "test.")),
+    "content": (_l("Content"), ("content.", "document.", "proposal.", "teaching.", "test.")),
     "people": (_l("Users and logins"), ("account.", "login", "logout", "passkey.")),
     "settings": (_l("Settings"), ("setting.", "inbox.", "chatwoot_tab.")),
     "running": (_l("Running the bot"), ("pause", "resume", "conversation.", "message.", "backup.", "diagnostics.", "contact.")),
@@ -80,7 +88,9 @@ SUBJECTS = {
     "canned": _l("Template"),
     "contact": _l("Contact"),
     "conversation": _l("Conversation"),
+    "document": _l("Document"),
     "faq": _l("FAQ"),
+    "flow": _l("Conversation flow"),
     "release": _l("Version"),
     "test": _l("Test"),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from flask import Blueprint, abort, render_template, request, url_for
@@ -12,10 +13,23 @@ from flask_babel import lazy_gettext as _l
 from chatbot import drafts
 from chatbot.alike import find_alike
 from chatbot.audit import record
-from chatbot.content import KINDS, ORDERED, Body, dump_body, load_draft, remove_drafts, save_drafts
+from chatbot.bodies import KINDS, ORDERED, dump_body, make_content
+from chatbot.body_types import Body
+from chatbot.content import load_draft, remove_drafts, save_drafts
+from chatbot.content_file import dump
+from chatbot.documents import list_assistants
 from chatbot.reply import Language
 from chatbot.web.access import allow
-from chatbot.web.content_forms import FIELDS, body_to_values, read_values, title_of, values_to_body
+from chatbot.web.content_forms import (
+    EVERY,
+    FIELDS,
+    Field,
+    body_to_values,
+    fields_for,
+    read_values,
+    title_of,
+    values_to_body,
+)
 from chatbot.web.database import reading, writing
 from chatbot.web.lists import apply_keyset, make_page, read_query
 from chatbot.web.markdown import show_markdown
@@ -27,6 +41,8 @@ TITLES = {
     "canned": (_l("Templates"), _l("Fixed texts that are said at a word, a message or a moment.")),
     "faq": (_l("FAQs"), _l("A question as customers ask it, and its answer.")),
     "article": (_l("Knowledge base"), _l("Pages that the bot looks things up in.")),
+    "document": (_l("Documents"), _l("Files and web pages that the bot reads and looks things up in.")),
+    "flow": (_l("Conversation flows"), _l("Guided conversations: appointments, orders, returns, step by step.")),
     "assistant": (_l("Specialised agents"), _l("How the AI introduces itself, what it looks after, how it speaks.")),
 }
 
@@ -70,10 +86,23 @@ def article() -> ResponseReturnValue:
     return show_list("article")
 
 
+@bp.get("/document")
+@allow("agent")
+def document() -> ResponseReturnValue:
+    """Documents have a list and pages of their own, since they are read first."""
+    return go("documents.listing")
+
+
 @bp.get("/assistant")
 @allow("agent")
 def assistant() -> ResponseReturnValue:
     return show_list("assistant")
+
+
+@bp.get("/flow")
+@allow("agent")
+def flow() -> ResponseReturnValue:
+    return show_list("flow")
 
 
 @bp.get("/new/<kind>")
@@ -81,6 +110,10 @@ def assistant() -> ResponseReturnValue:
 def new(kind: str) -> ResponseReturnValue:
     """?question= and ?answer= fill an FAQ's first fields; ?like= copies an entry."""
     check_kind(kind)
+    if kind == "document":
+        return go("documents.new")
+    if kind == "flow":
+        return go("flows.new")
     if like := request.args.get("like"):
         row = drafts.read_newest(reading(), kind, like)
         return show_form(kind, "", body_to_values(kind, row.body if row and row.body else {}) | {"key": ""}, {}, 0)
@@ -98,14 +131,18 @@ def edit(kind: str, key: str) -> ResponseReturnValue:
     row = drafts.read_newest(reading(), kind, key)
     if row is None or row.body is None:
         abort(404)
+    if kind == "flow":
+        return go("flows.show", key=key)
     return show_form(kind, key, body_to_values(kind, row.body), {}, row.id, row)
 
 
 @bp.post("/<kind>")
 @allow("editor")
 def save(kind: str) -> ResponseReturnValue:
-    """Of a new entry (no `key_was`) or of one that is there, opened at revision `opened_at`."""
+    """Of a new entry (no `key_was`) or of one that is there, opened at revision `opened_at`. Flows have forms of their own."""
     check_kind(kind)
+    if kind == "flow":
+        abort(404)
     values, key_was = read_values(kind, request.form), request.form.get("key_was", "")
     if key_was:
         values["key"] = key_was
@@ -121,7 +158,13 @@ def save(kind: str) -> ResponseReturnValue:
         return show_conflict(kind, key_was, values, row), 409
     store(kind, body, row.body if row else None)
     say(_("Saved in the draft. Customers get it once it is published."))
-    return go("content.edit", kind=kind, key=body.key)
+    return go_to_entry(kind, body.key)
+
+
+def go_to_entry(kind: str, key: str) -> ResponseReturnValue:
+    if kind == "flow":
+        return go("flows.show", key=key)
+    return go("documents.show", key=key) if kind == "document" else go("content.edit", kind=kind, key=key)
 
 
 def store(kind: str, body: Body, before: dict[str, Any] | None) -> None:
@@ -198,7 +241,7 @@ def restore(kind: str) -> ResponseReturnValue:
                 save_drafts(connection, [KINDS[kind].model_validate(row.body)], actor().who)
                 record(connection, actor(), "content.restore", f"{kind}:{key}", None, row.body)
     say(_("Brought back into the draft."))
-    return go("content.edit", kind=kind, key=keys[0]) if len(keys) == 1 else go(f"content.{kind}")
+    return go_to_entry(kind, keys[0]) if len(keys) == 1 else go(f"content.{kind}")
 
 
 @bp.post("/faq/alike")
@@ -233,27 +276,52 @@ def describe(kind: str, body: dict[str, Any] | None) -> str:
     """An entry as a person reads it: each filled field under its label."""
     if body is None:
         return ""
+    if kind == "flow":
+        return dump(make_content([KINDS[kind].model_validate(body)])).partition("flow:\n")[2]
     values = body_to_values(kind, body)
     shown = [(field, values[field.name]) for field in FIELDS[kind] if values[field.name] not in ("", [], False)]
-    lines = [
-        f"{field.label}\n{', '.join(value) if isinstance(value, list) else value if value is not True else '✓'}"
-        for field, value in shown
-    ]
+    lines = [f"{field.label}\n{describe_value(field, value)}" for field, value in shown]
+    if kind == "document":
+        file = body.get("file") or ""
+        lines[1:1] = [f"{_('File')}\n{file[:12]}"] if file else []
     return "\n\n".join(lines)
 
 
+def describe_value(field: Field, value: Any) -> str:
+    if value is True:
+        return "✓"
+    options = dict(field.options)
+    return ", ".join(str(options.get(v, v)) for v in (value if isinstance(value, list) else [value]))
+
+
+def list_choices(body: Mapping[str, Any]) -> dict[str, tuple[tuple[str, Any], ...]]:
+    """The options of the fields whose options are content themselves, with what the entry has already."""
+    names = list_assistants(reading())
+    keys = dict.fromkeys([*names, *body.get("assistants", ())])
+    hours = str(body.get("read_every_h", ""))
+    own = () if hours in dict(EVERY) or not hours else ((hours, name_hours(hours)),)
+    return {"assistants": tuple((key, names.get(key, key)) for key in keys), "read_every_h": (*EVERY, *own)}
+
+
+def name_hours(hours: str) -> str:
+    return str(dict(EVERY).get(hours) or _("every %(n)s hours", n=hours))
+
+
 def show_form(kind: str, key: str, values: dict[str, Any], errors: dict[str, str], opened_at: int, row: Any = None) -> str:
-    title = title_of(kind, key, row.body) if key and row is not None and row.body else ""
+    body = row.body if key and row is not None and row.body else {}
+    title = title_of(kind, key, body) if body else ""
     changes = drafts.count_changes(reading())
+    fields = fields_for(kind, body.get("source", ""), list_choices(body))
     return render_template(
-        "content/edit.html", kind=kind, key=key, values=values, errors=errors, fields=FIELDS[kind], opened_at=opened_at,
-        row=row, entry_title=title, kind_title=TITLES[kind][0], changes=changes, active_page=f"content.{kind}",
+        "content/edit.html", kind=kind, key=key, values=values, errors=errors, fields=fields, opened_at=opened_at, row=row,
+        entry_title=title, kind_title=TITLES[kind][0], changes=changes,
+        active_page="documents.listing" if kind == "document" else f"content.{kind}",
     )  # fmt: skip
 
 
 def show_conflict(kind: str, key: str, values: dict[str, Any], row: Any) -> str:
     """Somebody saved meanwhile: theirs and mine side by side, nothing lost."""
-    mine, _errors = values_to_body(kind, values)
+    mine, _errors = values_to_body(kind, values, row.body)
     pieces = list(drafts.diff_words(describe(kind, row.body), describe(kind, mine.model_dump(mode="json") if mine else {})))
     return render_template(
         "content/conflict.html", kind=kind, key=key, values=values, row=row, pieces=pieces, fields=FIELDS[kind]

@@ -14,18 +14,20 @@ from zoneinfo import ZoneInfo
 from flask import Blueprint, Response, abort, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
-from sqlalchemy import delete, select
+from sqlalchemy import select
 
 from chatbot import conversations, message_search
 from chatbot.audit import record
+from chatbot.content_export import defuse
 from chatbot.db import db
-from chatbot.models import Contact, Conversation, Webhook
+from chatbot.documents import list_assistants
+from chatbot.models import Contact
 from chatbot.web.access import allow
 from chatbot.web.database import reading, writing
 from chatbot.web.lists import ListQuery, apply_keyset, make_page, read_query
 from chatbot.web.pages import actor, go, say
 from chatbot.web.reader import panel_settings
-from chatbot.why import describe_looks, explain, find_score
+from chatbot.why import describe_looks, explain, find_score, name_problem, tell_who
 
 bp = Blueprint("conversations", __name__, url_prefix="/conversations")
 
@@ -48,6 +50,7 @@ def listing() -> ResponseReturnValue:
         "conversations/listing.html",
         page=page,
         inboxes=conversations.list_inboxes(connection),
+        assistants=list_assistants(connection),
         most_searched=message_search.MOST if found and not found.is_all else 0,
     )
 
@@ -80,6 +83,8 @@ def find_span(filters: dict[str, str]) -> dict[str, str]:
 @allow("agent")
 def export(form: str) -> ResponseReturnValue:
     query = read_filters()
+    with writing() as connection:
+        record(connection, actor(), "conversation.export", f"conversations.{form}")
     rows = conversations.stream_conversations(db.engine, find_span(query.filters), query.search.split())
     lines = write_csv(rows) if form == "csv" else (json.dumps(row, ensure_ascii=False, default=str) + "\n" for row in rows)
     kind = "text/csv" if form == "csv" else "application/x-ndjson"
@@ -99,15 +104,9 @@ def write_csv(rows: Iterator[dict[str, Any]]) -> Iterator[str]:
         writer = csv.writer(lines)
         if is_first:
             writer.writerow(row)
-        writer.writerow(defuse(value) for value in row.values())
+        writer.writerow(defuse("" if value is None else str(value)) for value in row.values())
         is_first = False
         yield lines.getvalue()
-
-
-def defuse(value: Any) -> str:
-    """What a spreadsheet would run as a formula becomes text."""
-    text = "" if value is None else str(value)
-    return f"'{text}" if text.lstrip().startswith(("=", "+", "-", "@")) or text.startswith(("\t", "\r")) else text
 
 
 @bp.get("/contact/<int:contact_id>/export")
@@ -116,6 +115,8 @@ def export_contact(contact_id: int) -> ResponseReturnValue:
     found = conversations.export_contact(reading(), contact_id)
     if found is None:
         abort(404)
+    with writing() as connection:
+        record(connection, actor(), "contact.export", f"contact:{contact_id}")
     body = json.dumps(found, ensure_ascii=False, indent=1, default=str)
     return Response(body, content_type="application/json; charset=utf-8", headers=attach(f"contact-{contact_id}.json"))
 
@@ -133,7 +134,7 @@ def show(conversation_id: int) -> ResponseReturnValue:
         if line["kind"] == "turn":
             add_reasons(line["row"], question)
         elif line["row"].author == "customer":
-            question = line["row"].text
+            question = conversations.join_said(line["row"])
     seen = str(zlib.crc32(repr(lines).encode()))
     if request.args.get("seen") == seen:  # a poll, and nothing is new: what the reader has unfolded stays so
         return "", 204
@@ -145,6 +146,8 @@ def show(conversation_id: int) -> ResponseReturnValue:
         before=before,
         earlier=earlier,
         chatwoot=find_address(row.chatwoot_id),
+        assistants=list_assistants(reading()),
+        name_problem=name_problem,
         active_page="conversations.listing",
     )
 
@@ -155,6 +158,7 @@ def add_reasons(turn: dict[str, Any], question: str) -> None:
     turn["why"] = explain(
         turn["state"], turn["responder"], turn["sources"], turn["handoff_reason"], turn["rule"], find_score(trace)
     )  # fmt: skip
+    turn["who"] = tell_who(trace)
     turn["looks"] = describe_looks(trace)
     turn["raw"] = json.dumps(trace, ensure_ascii=False, indent=1)
     turn["question"] = question
@@ -181,15 +185,17 @@ def erase(contact_id: int) -> ResponseReturnValue:
         abort(404)
     wanted = contact.name.strip() or str(contact.chatwoot_id)
     typed = request.form.get("name", "").strip()
-    if request.method == "GET" or typed != wanted:
-        error = _("That isn't the name above.") if request.method == "POST" else ""
-        return render_template(
-            "conversations/erase.html", contact=contact, wanted=wanted, error=error, typed=typed
-        ), 422 if error else 200
-    with writing() as connection:
-        own = select(Conversation.chatwoot_id).where(Conversation.contact_id == contact_id)
-        connection.execute(delete(Webhook).where(Webhook.conversation_chatwoot_id.in_(own)))
-        connection.execute(delete(Contact).where(Contact.id == contact_id))
-        record(connection, actor(), "contact.erase", f"contact:{contact_id}")
+    error = ""
+    if request.method == "POST" and typed != wanted:
+        error = _("That isn't the name above.")
+    elif request.method == "POST":
+        with writing() as connection:
+            if conversations.erase_contact(connection, contact_id):
+                record(connection, actor(), "contact.erase", f"contact:{contact_id}")
+            else:
+                error = _("The bot is answering this contact just now. Try again in a minute.")
+    if error or request.method == "GET":
+        page = render_template("conversations/erase.html", contact=contact, wanted=wanted, error=error, typed=typed)
+        return page, 422 if error else 200
     say(_("Erased. What Chatwoot keeps of this contact is erased in Chatwoot."))
     return go("conversations.listing")

@@ -9,6 +9,7 @@ from zoneinfo import available_timezones
 
 from flask import abort, request
 from flask.typing import ResponseReturnValue
+from flask_babel import get_locale, lazy_gettext
 from flask_babel import gettext as _
 from flask_login import current_user
 from pydantic import BaseModel, ValidationError
@@ -17,9 +18,13 @@ from werkzeug.datastructures import MultiDict
 
 from chatbot import drafts, kept_tests, llm
 from chatbot.audit import record
-from chatbot.content import Body, Content, live_release_id, publish, save_drafts
+from chatbot.bodies import Content
+from chatbot.body_types import Body
+from chatbot.content import live_release_id, publish, save_drafts
 from chatbot.db import db
 from chatbot.errors import ConfigError, LLMError
+from chatbot.flow_findings import list_blocking
+from chatbot.hours_reading import read_week, tell_week
 from chatbot.kept_tests import Expectation
 from chatbot.llm import Means
 from chatbot.models import Entry
@@ -49,6 +54,7 @@ from chatbot.web.trial import describe_said, read_trial
 
 __all__ = ["bp"]
 AT_ONCE = 3
+WEEK = lazy_gettext("mon-fri 9:00-14:00, 17:00-20:30; sat 10:00-14:00")
 LONGEST_TEST_S = 15
 
 
@@ -75,7 +81,9 @@ def step(name: str) -> ResponseReturnValue:
 def fill(name: str) -> dict[str, Any]:
     """What a step's page shows beside its fields."""
     if name == "business":
-        return {"zones": sorted(zone for zone in available_timezones() if "/" in zone and not zone.startswith("Etc/"))}
+        week = tell_week(read_week(panel_settings().hours), "es" if str(get_locale()).startswith("es") else "en")
+        zones = sorted(zone for zone in available_timezones() if "/" in zone and not zone.startswith("Etc/"))
+        return {"zones": zones, "week": week, "example": WEEK}
     if name == "chatwoot":
         return first_steps_chatwoot.fill()
     if name == "ai":
@@ -92,7 +100,7 @@ def fill(name: str) -> dict[str, Any]:
 @bp.post("/business")
 @allow("owner")
 def save_business() -> ResponseReturnValue:
-    typed = {name: request.form.get(name, "").strip() for name in ("business_name", "time_zone", "language")}
+    typed = {name: request.form.get(name, "").strip() for name in ("business_name", "time_zone", "hours", "language")}
     problems = {}
     if not typed["business_name"] and "business_name" not in read_environment():
         problems["business_name"] = _("Write the name of your business.")
@@ -102,7 +110,8 @@ def save_business() -> ResponseReturnValue:
         if not problems:
             save_settings({name: value or None for name, value in typed.items()})
     except ConfigError as e:
-        problems[name_problem(e)] = _("Choose one of the list, such as Europe/Madrid or America/Mexico_City.")
+        zone = _("Choose one of the list, such as Europe/Madrid or America/Mexico_City.")
+        problems[name_problem(e)] = _("It looks like: %(example)s", example=WEEK) if name_problem(e) == "hours" else zone
     if problems:
         return show("business", **fill("business"), typed=typed, problems=problems), 422
     with writing() as connection:
@@ -298,6 +307,9 @@ def save_mode() -> ResponseReturnValue:
     if mode not in dict(MODES) and "mode" not in read_environment():
         return show("mode", **fill("mode"), problems={"mode": _("Choose one of them.")}), 422
     save_settings({"mode": mode} if mode else {})
+    if list_blocking(reading(), panel_settings()):
+        say(_("It can't be published yet: first mend this."), "danger")
+        return go("release.page")
     with writing() as connection:
         was = live_release_id(connection)
         release = publish(connection, actor().who, _("First steps"))

@@ -13,7 +13,8 @@ from flask_babel import gettext as _
 from werkzeug.exceptions import NotFound
 
 from chatbot import audit, content_export, content_file, imports
-from chatbot.content import Content, live_release_id, load_content, load_draft
+from chatbot.bodies import Content
+from chatbot.content import live_release_id, load_content, load_draft
 from chatbot.errors import ContentError
 from chatbot.import_reading import MAX_BYTES, UnreadableUpload
 from chatbot.import_rows import FIELDS, LANGUAGES, RowProblem

@@ -83,7 +83,7 @@ def _is_value(value: Any, column: ColumnElement[Any]) -> bool:
 def make_page(rows: Sequence[Any], query: ListQuery, key_of: Callable[[Any], Sequence[Any]]) -> Page:
     """key_of(row): the values of apply_keyset's columns, as JSON can hold them."""
     shown = rows[: query.limit]
-    next_url = link(after=_encode(key_of(shown[-1]))) if len(rows) > query.limit else ""
+    next_url = link(after=encode_place(key_of(shown[-1]))) if len(rows) > query.limit else ""
     return Page(shown, query, next_url, link(after=None) if query.after is not None else "")
 
 
@@ -99,7 +99,8 @@ def link(**changes: str | None) -> str:
     return url_for(request.endpoint or "", **{**(request.view_args or {}), **wanted})
 
 
-def _encode(values: Sequence[Any]) -> str:
+def encode_place(values: Sequence[Any]) -> str:
+    """The `after` of an address."""
     return base64.urlsafe_b64encode(json.dumps(list(values), default=str).encode()).decode().rstrip("=")
 
 

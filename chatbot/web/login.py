@@ -11,8 +11,9 @@ from flask import Flask, Response, abort, current_app, g, request, session
 from flask.typing import ResponseReturnValue
 from flask_babel import lazy_gettext as _l
 from flask_login import current_user, logout_user, user_logged_in
-from flask_security import MfRecoveryForm, Security, SQLAlchemySessionUserDatastore
+from flask_security import EmailValidateException, MfRecoveryForm, Security, SQLAlchemySessionUserDatastore
 from flask_wtf import CSRFProtect
+from sqlalchemy import func, select
 from wtforms import StringField
 from wtforms.validators import InputRequired
 
@@ -38,6 +39,9 @@ GUESSABLE_ENDPOINTS = {
     "security.two_factor_token_validation",
     "security.verify",
 }
+BETWEEN_ENDPOINTS = {"security.mf_recovery", "security.two_factor_token_validation"}  # password right, code to come
+# in the cookie; the new second factor's stands there encrypted
+NEW_SECRET, CHALLENGE = "totp_new", "passkey_challenge"
 
 # Flask-Security's messages that people can meet, in our words
 MESSAGES: dict[str, Any] = {
@@ -124,8 +128,8 @@ def _connect(app: Flask) -> None:
     # accounts come by the session alone; Flask-Security's loader of tokens reads the bodies of requests, webhooks' too
     app.login_manager.request_loader(lambda _request: None)  # type: ignore[attr-defined]
     security.want_json(lambda _request: False)  # one kind of answer, so that a wrong try is always told by it
+    app.before_request(check_session)  # first: whoever's login was ended is nobody when the guesses are counted
     app.before_request(refuse_guessing)
-    app.before_request(check_session)
     app.after_request(count_guess)
     user_logged_in.connect(note_login, app)
 
@@ -142,16 +146,14 @@ def refuse_guessing() -> None:
 
 
 def count_guess(response: Response) -> Response:
-    """Flask-Security's pages redirect after a right password or code, and show the form again after a wrong one."""
+    """Flask-Security's pages show the form again after a wrong password or code, and redirect after a right one. Only
+    note_login() forgets: a redirect may lead to the second factor, or come because this browser is logged in."""
     if request.method == "POST" and request.endpoint in GUESSABLE_ENDPOINTS:
         is_theirs = request.endpoint.startswith("security.")
         if g.get("is_wrong_guess") or (is_theirs and response.status_code == 200):
             with writing() as connection:
                 people.note_failure(connection, name_guessed(), request.remote_addr or "")
             tell_failure(request.endpoint.rpartition(".")[2])
-        elif request.endpoint == "security.login" and response.status_code == 302:
-            with writing() as connection:
-                people.forget_failures(connection, name_guessed())
     return response
 
 
@@ -166,10 +168,24 @@ def tell_failure(why: str) -> None:
 
 
 def name_guessed() -> str:
-    """Whose password or code is tried: an e-mail address, or the account between password and code."""
+    """Whose password or code is tried: an e-mail address, or the account between password and code. A passkey's login
+    names nobody. What a form says counts only where the password is tried by it."""
     if current_user.is_authenticated:
         return str(current_user.email)
-    return str(request.form.get("email") or session.get("tf_user_id") or "")
+    if request.endpoint in BETWEEN_ENDPOINTS:
+        return str(session.get("tf_user_id") or "")
+    return name_typed() if request.endpoint == "security.login" else ""
+
+
+def name_typed() -> str:
+    """As Flask-Security looks it up, so that no other spelling of an address has tries of its own: tidied by its rules,
+    in the database's small letters. What can't be an address stays as it is."""
+    typed = request.form.get("email", "").strip()
+    try:
+        address = current_app.extensions["security"].mail_util.normalize(typed)
+    except EmailValidateException:
+        return typed
+    return str(reading().scalar(select(func.lower(address))))
 
 
 def note_login(_app: Flask, user: Any) -> None:
@@ -177,7 +193,7 @@ def note_login(_app: Flask, user: Any) -> None:
 
     Nothing of the cookie from before is believed afterwards: somebody else may have put it there.
     """
-    for name in ("csrf_token", "login_key"):
+    for name in ("csrf_token", "login_key", NEW_SECRET, CHALLENGE):
         session.pop(name, None)
     g.pop("csrf_token", None)
     session["login_key"] = secrets.token_urlsafe(24)
@@ -186,6 +202,7 @@ def note_login(_app: Flask, user: Any) -> None:
         user.tf_totp_secret = renewed
     browser = request.headers.get("User-Agent", "")
     people.start_session(reading(), user.id, session["login_key"], request.remote_addr or "", browser)
+    people.forget_failures(reading(), user.email, user.fs_uniquifier)
     db.session.commit()
 
 

@@ -23,7 +23,14 @@ from chatbot.web.settings_lines import GROUPS
 bp = Blueprint("palette", __name__)
 MOST = 6
 MOST_ON_PAGE = 25
-ICONS = {"canned": "chat-quote", "faq": "patch-question", "article": "book", "assistant": "person-badge"}
+ICONS = {
+    "canned": "chat-quote",
+    "faq": "patch-question",
+    "article": "book",
+    "document": "file-earmark-text",
+    "flow": "diagram-3",
+    "assistant": "person-badge",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +49,8 @@ NEW = {
     "faq": _l("New FAQ"),
     "canned": _l("New template"),
     "article": _l("New article"),
+    "document": _l("New document"),
+    "flow": _l("New conversation flow"),
     "assistant": _l("New specialised agent"),
 }
 PAUSES = (
@@ -106,7 +115,8 @@ def list_settings() -> Iterator[Found]:
 
 def show_entry(row: Any) -> Found:
     view = "content.edit" if may_open("content.edit") else "content.history"
-    url = url_for(view, kind=row.kind, key=row.key)
+    is_document = row.kind == "document"
+    url = url_for("documents.show", key=row.key) if is_document else url_for(view, kind=row.kind, key=row.key)
     return Found(title_of(row.kind, row.key, row.body), url, ICONS[row.kind], TITLES[row.kind][0])
 
 

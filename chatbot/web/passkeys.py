@@ -19,11 +19,10 @@ from chatbot.web import limiter
 from chatbot.web.access import allow, mark_fresh
 from chatbot.web.database import reading, writing
 from chatbot.web.devices import describe
-from chatbot.web.login import note_wrong_guess
+from chatbot.web.login import CHALLENGE, note_wrong_guess
 from chatbot.web.pages import actor, go, say
 
 bp = Blueprint("passkeys", __name__)
-CHALLENGE = "passkey_challenge"
 
 
 @bp.get("/account/passkeys")

@@ -2,36 +2,51 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from flask import Blueprint, abort, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from chatbot import drafts
 from chatbot.audit import record
-from chatbot.content import KINDS, list_releases, live_release_id, publish, remove_drafts, roll_back, save_drafts
+from chatbot.bodies import KINDS
+from chatbot.content import list_releases, live_release_id, publish, remove_drafts, roll_back, save_drafts
 from chatbot.errors import ContentError
+from chatbot.flow_findings import list_blocking
+from chatbot.flows.checks import Finding, explain
 from chatbot.web.access import allow
 from chatbot.web.content import TITLES, check_kind, describe
 from chatbot.web.content_forms import title_of
 from chatbot.web.database import reading, writing
 from chatbot.web.pages import actor, go, say
+from chatbot.web.reader import panel_settings
 
 bp = Blueprint("release", __name__, url_prefix="/release")
 
 
 @bp.get("")
 @allow("agent")
-def page() -> ResponseReturnValue:
+def page() -> str:
+    return show()
+
+
+def show(back_to: int | None = None, found: Sequence[Finding] = ()) -> str:
+    """back_to: a former release that found is wrong with."""
     changes = drafts.list_changes(reading())
     shown = [(c, list(drafts.diff_words(describe(c.kind, c.before), describe(c.kind, c.after)))) for c in changes]
+    blocking = [(finding, explain(finding)) for finding in list_blocking(reading(), panel_settings())]
     return render_template(
-        "release/page.html", changes=shown, releases=list_releases(reading(), 50), titles=TITLES, title_of=title_of
+        "release/page.html", changes=shown, releases=list_releases(reading(), 50), titles=TITLES, title_of=title_of,
+        blocking=blocking, back_to=back_to, found=[(finding, explain(finding)) for finding in found],
     )  # fmt: skip
 
 
 @bp.post("/publish")
 @allow("editor")
 def publish_draft() -> ResponseReturnValue:
+    if list_blocking(reading(), panel_settings()):
+        return page(), 422
     with writing() as connection:
         was = live_release_id(connection)
         release = publish(connection, actor().who, " ".join(request.form.get("note", "").split())[:300])
@@ -43,12 +58,16 @@ def publish_draft() -> ResponseReturnValue:
 @bp.post("/<int:release_id>/roll-back")
 @allow("editor")
 def roll_back_to(release_id: int) -> ResponseReturnValue:
+    """A former version whose flows have what keeps one from being published: asked for once more (anyway)."""
+    try:
+        found = list_blocking(reading(), panel_settings(), release_id)
+    except ContentError:
+        abort(404)
+    if found and "anyway" not in request.form:
+        return show(release_id, found), 422
     with writing() as connection:
         was = live_release_id(connection)
-        try:
-            roll_back(connection, release_id)
-        except ContentError:
-            abort(404)
+        roll_back(connection, release_id)
         record(connection, actor(), "content.roll_back", f"release:{release_id}", {"release": was}, {"release": release_id})
     say(_("Version %(n)s answers customers again. The draft stayed as it was.", n=release_id))
     return go("release.page")

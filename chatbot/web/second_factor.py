@@ -17,10 +17,10 @@ from chatbot import people
 from chatbot.audit import record
 from chatbot.web.access import allow
 from chatbot.web.database import writing
+from chatbot.web.login import NEW_SECRET
 from chatbot.web.pages import actor, go, say
 
 bp = Blueprint("second_factor", __name__)
-NEW_SECRET = "totp_new"  # noqa: S105  its name in the cookie, where it stands encrypted
 
 
 class CodeForm(FlaskForm):  # type: ignore[misc]

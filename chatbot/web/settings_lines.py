@@ -70,6 +70,12 @@ GROUPS: tuple[tuple[Any, tuple[Line, ...]], ...] = (
                 _l("More in one conversation, and a person gets it."),
             ),
             Line(
+                "faq_false_answers",
+                _l("Wrong answers with FAQs at most"),
+                _l("Of questions that aren't in them. “Sureness of the FAQs” shows what comes of it."),
+                (("0.01", _l("1 of 100")), ("0.05", _l("5 of 100"))),
+            ),
+            Line(
                 "take_back_after_fault",
                 _l("Take conversations back after a fault"),
                 _l("Those that Chatwoot opened because the bot could not be reached."),
@@ -85,11 +91,48 @@ GROUPS: tuple[tuple[Any, tuple[Line, ...]], ...] = (
             Line("openai_base_url", _l("Address of the provider"), _l("Any server that speaks OpenAI's protocol.")),
             Line("llm_calls_per_message", _l("Calls for a message at most"), _l("A limit on cost, whatever happens.")),
             Line(
+                "answer_cache_s",
+                _l("Give an answer again for"),
+                _l("The very same question then costs nothing. 0 for never; it needs Redis."),
+                unit=_l("seconds"),
+            ),
+            Line(
+                "transcription_model",
+                _l("Voice notes as text"),
+                _l("The model that writes them down; they leave for the provider as they are. Empty: people listen to them."),
+            ),
+            Line("voice_max_s", _l("Voice notes of at most"), _l("Longer ones: it asks for a text."), unit=_l("seconds")),
+            Line(
+                "vision",
+                _l("Looks at pictures"),
+                _l("They leave for the provider as they are. Only if your model sees."),
+                YES_NO,
+            ),
+            Line(
+                "media_max_mb",
+                _l("Files of at most"),
+                _l("Larger voice notes and pictures aren't read, nor any picture of more than 5 MB."),
+                unit="MB",
+            ),
+            Line(
+                "media_timeout_s",
+                _l("Waiting for voice notes and pictures at most"),
+                _l("Then it goes on without them."),
+                unit=_l("seconds"),
+            ),
+            Line(
                 "llm_timeout_s",
                 _l("Waiting for the AI at most"),
                 _l("Then it answers without, or hands over."),
                 unit=_l("seconds"),
             ),
+            Line(
+                "embeddings_base_url",
+                _l("Search by meaning"),
+                _l("local: a small model on this machine. off: by words alone. Or the address of another server."),
+            ),
+            Line("embeddings_model", _l("Its model"), _l("Another one reads all passages again, in the background.")),
+            Line("embeddings_api_key", _l("Its key"), _l("Only for another server.")),
         ),
     ),
     (
@@ -136,6 +179,74 @@ GROUPS: tuple[tuple[Any, tuple[Line, ...]], ...] = (
                     ("urgent", _l("urgent")),
                 ),
             ),
+            Line(
+                "people_labels",
+                _l("Labels that go to people"),
+                _l("The bot answers no conversation, and nobody, that has one of them in Chatwoot. Separated by commas."),
+            ),
+            Line(
+                "agent_silence_min",
+                _l("Remind the team after"),
+                _l("If nobody has written since then: once, and the customer is told. Only open hours count. 0 for never."),
+                unit=_l("minutes"),
+            ),
+            Line(
+                "auto_resolve_h",
+                _l("Resolve after a silence of"),
+                _l("Only what the bot has answered and nobody took over. 0 for never."),
+                unit=_l("hours"),
+            ),
+            Line(
+                "sensitive_text",
+                _l("What is said about self-harm and violence"),
+                _l("In Spanish, before a person takes over. Your own helpline, for instance. Empty: a general text."),
+            ),
+            Line("sensitive_text_en", _l("The same in English"), _l("Empty: a general text.")),
+        ),
+    ),
+    (
+        _l("Opening hours and holidays"),
+        (
+            Line(
+                "closures",
+                _l("Closed days"),
+                _l("One a line, with a name if you like: 24/12 (every year), 24/12/2026, or 1/8/2026-15/8/2026."),
+                is_list=True,
+            ),
+            Line(
+                "holidays",
+                _l("Public holidays of"),
+                _l("A country or a part of it, such as ES or ES-MD. Empty: none."),
+            ),
+            Line(
+                "holidays_open",
+                _l("Holidays on which you open"),
+                _l("One a line, as above."),
+                is_list=True,
+            ),
+        ),
+    ),
+    (
+        _l("Flows"),
+        (
+            Line(
+                "flow_hosts",
+                _l("Servers that flows may call"),
+                _l("Their names, separated by commas, such as api.example.com. No other one is ever called."),
+            ),
+            Line(
+                "flow_secrets",
+                _l("Their keys"),
+                _l("One a line, as name=value. A flow writes {{secret.name}} where the value goes."),
+                is_list=True,
+            ),
+            Line(
+                "flow_silence_min",
+                _l("Reminder after"),
+                _l("When a customer doesn't answer a flow's question: once, and the next time it ends. 0 for never."),
+                unit=_l("minutes"),
+            ),
+            Line("flow_timeout_s", _l("Waiting for them at most"), _l("Then the flow goes its other way."), unit=_l("seconds")),
         ),
     ),
     (

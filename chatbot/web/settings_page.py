@@ -7,11 +7,13 @@ from typing import Any
 
 from flask import Blueprint, abort, current_app, render_template, request
 from flask.typing import ResponseReturnValue
+from flask_babel import get_locale
 from flask_babel import gettext as _
 from sqlalchemy import select, update
 
 from chatbot.audit import record
 from chatbot.errors import ConfigError
+from chatbot.hours_reading import DAYS, read_ranges, read_week, write_ranges
 from chatbot.models import Inbox, Setting
 from chatbot.settings import SECRET_NAMES, Settings, load_settings, parse_setting, read_environment, save_setting, to_plain
 from chatbot.text import fold
@@ -24,6 +26,7 @@ from chatbot.web.settings_lines import GROUPS, LINES, MODES
 bp = Blueprint("settings", __name__, url_prefix="/settings")
 MODELS_BEHIND = 3
 LONGEST_TONE = 300
+HIDDEN = "…"
 
 
 @bp.get("")
@@ -39,16 +42,26 @@ def save(name: str) -> ResponseReturnValue:
     if name not in LINES or name in read_environment():
         abort(404)
     text, is_secret = request.form.get("value", "").strip(), name in SECRET_NAMES
-    if (is_secret or name.endswith("_url")) and not is_fresh():  # another address would be told the key
+    if (is_secret or name == "flow_hosts" or name.endswith("_url")) and not is_fresh():  # another address would be told the key
         return ask_password()
     is_reset = "reset" in request.form or (not text and not is_secret)
     if is_secret and not text and not is_reset:
         return go("settings.page")
+    if name == "flow_secrets":
+        text = keep_hidden(text)
     wrong = store(name, None if is_reset else text)
     if wrong:
         return show({name: "" if is_secret else text}, {name: wrong}), 422
     say(_("Saved: it holds from the next message on."))
     return go("settings.page", _anchor=name)
+
+
+def keep_hidden(text: str) -> str:
+    """The lines whose value wasn't typed anew keep the one that is stored."""
+    stored = load_settings(reading(), current_app.config["CONFIG"]).flow_secrets
+    kept = dict(line.get_secret_value().split("=", 1) for line in stored)
+    lines = (line.strip().partition("=") for line in text.splitlines() if line.strip())
+    return "\n".join(f"{name}={kept.get(name, '') if value == HIDDEN else value}" for name, _equals, value in lines)
 
 
 def store(name: str, text: str | None) -> str:
@@ -85,6 +98,26 @@ def save_models() -> ResponseReturnValue:
         return show({}, {"model_chain": wrong}), 422
     say(_("Saved: it holds from the next message on."))
     return go("settings.page", _anchor="model_chain")
+
+
+@bp.post("/week")
+@allow("owner")
+def save_week() -> ResponseReturnValue:
+    """The hours of each day of the week, in seven fields."""
+    if "hours" in read_environment():
+        abort(404)
+    typed = {day: request.form.get(day, "").strip()[:200] for day in DAYS}
+    errors, rows = {}, []
+    for day, text in typed.items():
+        try:
+            rows.append(f"{day} {write_ranges(read_ranges(text))}")
+        except ValueError:
+            errors[day] = _("It looks like 9:00-14:00, 17:00-20:30. Empty: closed.")
+    is_set = any(row.split(maxsplit=1)[1:] for row in rows)
+    if errors or (wrong := store("hours", "\n".join(rows) if is_set else None)):
+        return show(typed, errors or {"hours": wrong}), 422
+    say(_("Saved: it holds from the next message on."))
+    return go("settings.page", _anchor="hours")
 
 
 @bp.post("/inboxes/<int:inbox_id>")
@@ -138,6 +171,7 @@ def show(typed: dict[str, str], errors: dict[str, str]) -> str:
         modes=MODES,
         inboxes=reading().execute(select(Inbox.__table__).order_by(Inbox.name, Inbox.id)).all() if not asked else [],
         chain=settings.model_chain,
+        week=list_week(settings, typed),
         models_behind=range(0 if asked else MODELS_BEHIND),
         values=values,
         defaults=defaults,
@@ -148,11 +182,19 @@ def show(typed: dict[str, str], errors: dict[str, str]) -> str:
     )
 
 
+def list_week(settings: Settings, typed: dict[str, str]) -> list[tuple[str, str, str]]:
+    """(code, name in the reader's language, what the field holds), Monday first."""
+    names, week = get_locale().days["format"]["wide"], read_week(settings.hours)
+    return [(day, names[n].capitalize(), typed.get(day, write_ranges(week[n]))) for n, day in enumerate(DAYS)]
+
+
 def write(name: str, value: Any) -> str:
     """A value as its field holds it; of a secret only the last four letters."""
     plain = to_plain(value)
     between = "\n" if LINES[name].is_list else ", "
     text = between.join(map(str, plain)) if isinstance(plain, list) else "" if plain is None else str(plain)
+    if name == "flow_secrets":
+        return "\n".join(f"{line.partition('=')[0]}={HIDDEN}" for line in plain)
     if name in SECRET_NAMES:
         return f"…{text[-4:]}" if len(text) >= 12 else "…" if text else ""
     return text.lower() if isinstance(plain, bool) else text

@@ -7,7 +7,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 from flask import Blueprint, Flask, Response, abort, current_app, g, got_request_exception, render_template, request
 from flask.typing import ResponseReturnValue
@@ -27,7 +26,7 @@ from chatbot.doctor import describe
 from chatbot.errors import ChatwootError, Interrupted
 from chatbot.models import Conversation
 from chatbot.models.people import AuditLine
-from chatbot.sending import find_mark
+from chatbot.sending import Posted, find_mark, find_posted
 from chatbot.settings import Settings
 from chatbot.web.access import allow
 from chatbot.web.conversations import attach
@@ -110,8 +109,9 @@ def look(part_id: int) -> ResponseReturnValue:
     if part is None:
         say(_("That has been settled meanwhile."))
         return go("system.page", _anchor="sends")
+    posted = find_posted(reading(), part_id)
     let_go()
-    has_arrived = ask_chatwoot(settings, part)
+    has_arrived = ask_chatwoot(settings, part.chatwoot_id, posted)
     if has_arrived is None:
         say(_("Chatwoot can't say now whether it arrived. Try again later, or look in the conversation itself."), "danger")
         return go("system.page", _anchor="sends")
@@ -126,11 +126,11 @@ def look(part_id: int) -> ResponseReturnValue:
     return go("system.page", _anchor="sends")
 
 
-def ask_chatwoot(settings: Settings, part: Any) -> bool | None:
+def ask_chatwoot(settings: Settings, conversation: int, posted: Posted) -> bool | None:
     """None: it can't be known now."""
     try:
         with deadline(LOOK_S):
-            return find_mark(make_client(settings), part.chatwoot_id, part.mark, part.last_id_before)
+            return find_mark(make_client(settings), conversation, posted)
     except (ChatwootError, Interrupted):
         return None
 

@@ -15,7 +15,8 @@ from flask_babel import ngettext
 from pydantic import ValidationError
 
 from chatbot import audit, kept_tests
-from chatbot.content import Content, live_release_id, load_content, load_draft
+from chatbot.bodies import Content
+from chatbot.content import live_release_id, load_content, load_draft
 from chatbot.db import db
 from chatbot.kept_tests import Expectation, Line, Said
 from chatbot.llm import Means
@@ -56,10 +57,10 @@ def page() -> ResponseReturnValue:
 @allow("agent")
 def ask() -> ResponseReturnValue:
     trial = read_trial(reading(), request.form)
-    if request.form.get("act") == "new":
-        return show(Trial(place=trial.place, situation=trial.situation))
     is_drawer = "drawer" in request.form and is_fragment()
     answer = show_drawer if is_drawer else show
+    if request.form.get("act") == "new":
+        return answer(Trial(place=trial.place, situation=trial.situation))
     if trial.problems:
         return answer(trial), 422
     try:
@@ -77,11 +78,13 @@ def answer_trial(trial: Trial, sides: tuple[str, ...]) -> dict[str, Trace]:
     with one_at_a_time(means, contents):
         for side, content in contents.items():
             lines: list[Line] = [*trial.list_lines(side), ("customer", trial.text)]
-            said[side], traces[side] = kept_tests.try_out(means, content, lines, trial.situation)
-            if kept_tests.is_published(contents) and trial.list_lines("live") == trial.list_lines("draft"):
+            run, who = trial.runs.get(side), trial.find_assistant(side)
+            said[side], traces[side] = kept_tests.try_out(means, content, lines, trial.situation, run, trial.is_pressed, who)
+            if kept_tests.is_published(contents) and trial.is_same_so_far:
                 said["draft"], traces["draft"] = said[side], traces[side]  # a model is paid, and never asked in vain
                 break
     trial.add(Exchange(text=trial.text, live=said.get("live", Said()), draft=said["draft"]))
+    trial.runs = {side: reply.run for side, reply in said.items() if reply.run}
     trial.text = ""
     return traces
 
@@ -143,11 +146,13 @@ def keep() -> ResponseReturnValue:
         trial.problems["kept"] = problem
         return show(trial), 422
     lines = [*trial.list_lines("draft")]
+    is_led = any(said.is_led for exchange in trial.exchanges for said in (exchange.live, exchange.draft))
+    situation = trial.situation.model_copy(update={"is_led": is_led})
     while lines and lines[-1][0] != "customer":
         lines.pop()
     name = " ".join(request.form.get("name", "").split())[:120] or trial.exchanges[-1].text[:120]
     with writing() as connection:
-        kept_id = kept_tests.keep(connection, name, lines, trial.situation, kept, actor().who)
+        kept_id = kept_tests.keep(connection, name, lines, situation, kept, actor().who)
         audit.record(connection, actor(), "test.keep", f"test:{kept_id}", None, {"name": name, **kept.model_dump()})
     say(_("Kept as a test. Run it whenever you have changed something."))
     return go("testbot.runs")

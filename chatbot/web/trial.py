@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
-from flask import request
+from cryptography.fernet import InvalidToken, MultiFernet
+from flask import current_app, request
 from flask_babel import gettext as _
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from sqlalchemy import Connection, select
 from werkzeug.datastructures import MultiDict
 
+from chatbot.config import Config
+from chatbot.flows.run import read_run
+from chatbot.flows.wording import MASK
 from chatbot.kept_tests import MAX_HISTORY, MAX_TEXT_CHARS, Line, Said, Situation
 from chatbot.models import Inbox
+from chatbot.settings import make_cipher
 from chatbot.why import explain
 
 MAX_TRIAL_CHARS = 200_000
@@ -36,13 +43,18 @@ EXCHANGES = TypeAdapter(list[Exchange])
 
 @dataclass(slots=True)
 class Trial:
-    """exchanges: the messages before. place: the chosen inbox or channel, as the form writes it; problems: by field."""
+    """exchanges: the messages before. place: the chosen inbox or channel, as the form writes it; problems: by field.
+
+    runs: where each side stands in its flows; is_pressed: the text is a button's.
+    """
 
     text: str = ""
     place: str = "Channel::WebWidget"
     situation: Situation = field(default_factory=Situation)
     exchanges: list[Exchange] = field(default_factory=list)
     problems: dict[str, str] = field(default_factory=dict)
+    runs: dict[str, dict[str, Any]] = field(default_factory=dict)
+    is_pressed: bool = False
 
     def list_lines(self, side: str) -> list[Line]:
         """The history as this side's customer would have it, without the message being typed."""
@@ -53,12 +65,52 @@ class Trial:
             lines += [("assistant", part) for part in said.parts]
         return lines
 
+    def find_assistant(self, side: str) -> str:
+        """Key of the one that this side's conversation is with."""
+        said: Said | None = getattr(self.exchanges[-1], side) if self.exchanges else None
+        return said.assistant if said else ""
+
+    @property
+    def is_same_so_far(self) -> bool:
+        is_same = self.list_lines("live") == self.list_lines("draft") and self.runs.get("live") == self.runs.get("draft")
+        return is_same and self.find_assistant("live") == self.find_assistant("draft")
+
     def add(self, exchange: Exchange) -> None:
         self.exchanges = [*self.exchanges, exchange][-MAX_HISTORY:]
 
     @property
+    def runs_sealed(self) -> str:
+        """For the form. Sealed: a run holds private values, and says whether its customer has proven who they are."""
+        return _cipher().encrypt(json.dumps(self.runs).encode()).decode()
+
+    @property
+    def slots(self) -> dict[str, list[tuple[str, str]]]:
+        """What each side's flow has collected, as (name, value); private values as dots."""
+        return {side: _list_slots(run) for side, run in self.runs.items()}
+
+    @property
     def exchanges_json(self) -> str:
         return EXCHANGES.dump_json(self.exchanges).decode()
+
+
+def _list_slots(raw: dict[str, Any]) -> list[tuple[str, str]]:
+    run = read_run(raw)
+    slots = run.slots.items() if run else ()
+    return [(name, MASK if slot.private else slot.said) for name, slot in slots if not name.startswith("repair_")]
+
+
+def _cipher() -> MultiFernet:
+    config: Config = current_app.config["CONFIG"]
+    return make_cipher(config)
+
+
+def _read_runs(text: str) -> dict[str, dict[str, Any]]:
+    """What isn't sealed by us counts as none."""
+    try:
+        found: dict[str, dict[str, Any]] = json.loads(_cipher().decrypt(text)) if len(text) <= MAX_TRIAL_CHARS else {}
+    except (InvalidToken, ValueError):
+        return {}
+    return {side: run for side, run in found.items() if side in SIDES}
 
 
 def list_places(connection: Connection) -> list[tuple[str, str]]:
@@ -82,7 +134,11 @@ def list_channels() -> list[tuple[str, str]]:
 
 def read_trial(connection: Connection, form: MultiDict[str, str]) -> Trial:
     """What the form holds. Its problems are for people; a history that somebody has bent counts as none."""
-    trial = Trial(_clean(form.get("text", "")), form.get("place", ""), exchanges=_read_exchanges(form.get("trial", "")))
+    pressed = _clean(form.get("pressed", ""))
+    trial = Trial(
+        pressed or _clean(form.get("text", "")), form.get("place", ""), exchanges=_read_exchanges(form.get("trial", "")),
+        runs=_read_runs(form.get("runs", "")), is_pressed=bool(pressed),
+    )  # fmt: skip
     if not trial.text:
         trial.problems["text"] = _("Write what a customer would write.")
     elif len(trial.text) > MAX_TEXT_CHARS:

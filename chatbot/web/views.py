@@ -22,8 +22,8 @@ from chatbot.web.pages import actor, may_open, say
 bp = Blueprint("views", __name__, url_prefix="/views")
 LISTS = frozenset(
     {
-        "audit.listing", "content.article", "content.assistant", "content.canned", "content.faq", "conversations.listing",
-        "teaching.listing",
+        "audit.listing", "content.article", "content.assistant", "content.canned", "content.faq", "content.flow",
+        "conversations.listing", "documents.listing", "teaching.listing",
     }
 )  # fmt: skip
 MOST_VIEWS = 30

@@ -15,12 +15,17 @@ from pathlib import Path
 from typing import Any
 
 from checker import Options, Violation, check
-from sqlalchemy import Engine, create_engine, text
-from sqlalchemy.pool import NullPool
+from ports import find_free_port as free_port
+from sqlalchemy import Engine, create_engine, insert, inspect, select, text
 from standins.llm import LlmStandIn
 
-from chatbot.content import Article, Assistant, CannedResponse, FaqEntry, publish, save_drafts
+from acceptance import nursery
+from chatbot.bodies import Article, Assistant, CannedResponse, FaqEntry
+from chatbot.content import publish, save_drafts
+from chatbot.faq_training import train_and_store
+from chatbot.models.faq_model import TrainedFaq
 from chatbot.pretend.chatwoot import PretendChatwoot
+from chatbot.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 SECRET_KEY = "a-key-only-for-tests-1234567890-abcdef"
@@ -74,7 +79,12 @@ CONTENT = (
 
 
 class Box:
-    """start() runs everything. Settings are the environment's; LLM off unless use_llm."""
+    """start() runs everything. Settings are the environment's; LLM off unless use_llm.
+
+    Its processes start warm (nursery.py), or is_cold: by the commands that an operator's supervisor has.
+    """
+
+    is_cold = False
 
     def __init__(
         self,
@@ -88,13 +98,15 @@ class Box:
         pretend: PretendChatwoot | None = None,
         seeds: bool = True,
         sabotage: tuple[str, ...] = (),
+        is_cold: bool | None = None,
         **settings: str,
     ) -> None:
+        self.is_cold = self.is_cold if is_cold is None else is_cold
         self.database_url = database_url
         self.folder = folder
         self.faults = folder / "faults"
         self.faults.mkdir(parents=True, exist_ok=True)
-        self.engine: Engine = create_engine(database_url, poolclass=NullPool)
+        self.engine: Engine = create_engine(database_url, pool_pre_ping=True)
         self.pretend = pretend or PretendChatwoot(timeout_s=2, retry_s=0.2)
         self.owns_pretend = pretend is None
         self.llm = LlmStandIn() if use_llm else None
@@ -102,7 +114,7 @@ class Box:
         self.worker_count, self.threads = workers, threads
         self.redis_url = redis_url
         self.settings = settings
-        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.processes: dict[str, subprocess.Popen[bytes] | nursery.Grown] = {}
         for protection in sabotage:
             (self.faults / f"off-{protection}").touch()
         if seeds:
@@ -116,6 +128,7 @@ class Box:
         with self.engine.begin() as connection:
             save_drafts(connection, CONTENT, "test")
             publish(connection, "test")
+        learn(self.engine)
 
     def environment(self) -> dict[str, str]:
         access = self.pretend.access()
@@ -140,9 +153,12 @@ class Box:
             "REDIS_URL": self.redis_url,
             "PORT": str(self.port),
             "WEB_CONCURRENCY": "2",
+            # as on a server: without docstrings and assertions
+            "PYTHONOPTIMIZE": "2" if self.is_cold else "",
             "WORKER_THREADS": str(self.threads),
             "MODE": "live",
             "PYTHONUNBUFFERED": "1",
+            "EMBEDDINGS_BASE_URL": "off",
             **FAST,
             **given,
             **llm,
@@ -162,19 +178,24 @@ class Box:
         return self
 
     def start_web(self) -> None:
-        self._spawn("web", [sys.executable, "-m", "gunicorn", "-c", "python:chatbot.web.server", "wsgi:serve()"])
+        words = ["chatbot.web.server"] if self.is_cold else ["gunicorn", "-c", "python:chatbot.web.server", "wsgi:serve()"]
+        self._spawn("web", [sys.executable, "-m", *words])
         self.wait(self.is_ready, 20, "web is ready")
 
     def start_worker(self, number: int = 0) -> None:
-        self._spawn(f"worker{number}", [sys.executable, "-m", "flask", "--app", "wsgi", "worker"])
+        words = ["flask", "--app", "wsgi", "worker"] if self.is_cold else ["chatbot.worker_process"]
+        self._spawn(f"worker{number}", [sys.executable, "-m", *words])
 
     def _spawn(self, name: str, command: list[str]) -> None:
         if name in self.processes:
             self.processes[name].wait(10)  # it was killed, or broke itself
         with (self.folder / f"{name}.log").open("ab") as out:
-            self.processes[name] = subprocess.Popen(
-                command, cwd=ROOT, env=self.environment(), stdout=out, stderr=out, start_new_session=True
-            )
+            if self.is_cold:
+                self.processes[name] = subprocess.Popen(
+                    command, cwd=ROOT, env=self.environment(), stdout=out, stderr=out, start_new_session=True
+                )
+            else:
+                self.processes[name] = nursery.start(command, self.environment(), out.fileno())
 
     def log(self, name: str) -> str:
         path = self.folder / f"{name}.log"
@@ -274,8 +295,9 @@ class Box:
         return post(f"{self.url}/webhooks/chatwoot", raw, signed, 10)
 
     def stop(self) -> None:
+        """Nobody needs what a warm one would tidy up: that is a second of work."""
         for name, process in self.processes.items():
-            self.kill(name, signal.SIGCONT)
+            self.kill(name, signal.SIGCONT if self.is_cold else signal.SIGKILL)
             process.terminate()
         for name, process in self.processes.items():
             try:
@@ -288,9 +310,16 @@ class Box:
             self.llm.close()
 
 
-def free_port() -> int:
-    import socket  # noqa: PLC0415
+_learned: list[dict[str, Any]] = []
 
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return int(s.getsockname()[1])
+
+def learn(engine: Engine) -> None:
+    """The FAQ's model of CONTENT, as production has it: trained once here, and not for seconds beside every test."""
+    table = inspect(TrainedFaq).local_table
+    with engine.begin() as connection:
+        if _learned:
+            connection.execute(insert(table), _learned)
+            return
+    train_and_store(engine, Settings(embeddings_base_url="off"), tuple(b for b in CONTENT if isinstance(b, FaqEntry)))
+    with engine.connect() as connection:
+        _learned.extend(dict(row) for row in connection.execute(select(table)).mappings())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 
 import pytest
+from conftest import thorough
 from sqlalchemy import text
 
 from acceptance.box import Box
@@ -33,6 +34,7 @@ def make_gap(box: Box) -> None:
         connection.execute(text("UPDATE instance SET reconciled_at = now() - interval '6 minutes'"))
 
 
+@pytest.mark.thorough
 def test_one_404_to_a_post_loses_nothing(one: Box) -> None:
     conversation = start(one)
     one.pretend.fault("post_message", "status", status=404, conversation=conversation, times=1)
@@ -40,6 +42,7 @@ def test_one_404_to_a_post_loses_nothing(one: Box) -> None:
     one.wait(lambda: ANSWER in one.texts(conversation), 12, "it is said all the same")
 
 
+@pytest.mark.thorough
 def test_one_404_after_an_outage_is_not_believed(one: Box) -> None:
     conversation = start(one)
     one.pretend.fault("get_conversation", "status", status=500, conversation=conversation, times=6)
@@ -66,7 +69,7 @@ def test_a_person_who_speaks_before_we_take_it_back_keeps_it(one: Box) -> None:
 
 
 @pytest.mark.parametrize(
-    "fault", [{"where": "list", "status": 401}, {"where": "get_messages", "status": 500, "conversation": 1}]
+    "fault", [{"where": "list", "status": 401}, *thorough({"where": "get_messages", "status": 500, "conversation": 1})]
 )
 def test_a_gap_in_readings_does_not_silence_it_for_good(make_box: Maker, fault: dict[str, object]) -> None:
     box = make_box(workers=1)
@@ -79,6 +82,7 @@ def test_a_gap_in_readings_does_not_silence_it_for_good(make_box: Maker, fault: 
     box.wait(lambda: ANSWER in box.texts(conversation), 20, "it speaks again")
 
 
+@pytest.mark.thorough
 def test_a_long_absence_can_be_read_in_one_answer(make_box: Maker) -> None:
     box = make_box(workers=1)
     conversation = start(box)
@@ -92,7 +96,7 @@ def test_a_long_absence_can_be_read_in_one_answer(make_box: Maker) -> None:
 
 
 def test_a_worker_that_is_told_to_stop_ends_its_turn_itself(make_box: Maker) -> None:
-    box = make_box(workers=2, STOP_GRACE_S="6", POST_TIMEOUT_S="3", LEASE_S="20")
+    box = make_box(workers=2, STOP_GRACE_S="6", POST_TIMEOUT_S="3", LEASE_S="20", RECONCILE_S="600")
     conversation = start(box)
     box.pretend.fault("get_messages", "latency", delay_s=2.0, conversation=conversation, times=1)
     box.pretend.customer(FAQ, conversation=conversation)

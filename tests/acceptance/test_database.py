@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import migrate
+from conftest import migrate, thorough
 from postgres import Postgres
 
 from acceptance.box import FAST, Box
@@ -26,18 +26,20 @@ def own_postgres() -> Iterator[Postgres]:
     server.remove()
 
 
-def test_postgresql_stopped_for_twenty_seconds_under_load(own_postgres: Postgres, tmp_path: Path) -> None:
+@pytest.mark.thorough
+@pytest.mark.parametrize("away_s", [3, *thorough(20)])
+def test_postgresql_stopped_under_load(own_postgres: Postgres, tmp_path: Path, away_s: float) -> None:
     own_postgres.create_database("shop")
     migrate(own_postgres.url("shop"))
     box = Box(own_postgres.url("shop"), tmp_path).start()
     try:
         begin = time.monotonic()
         is_away = False
-        while time.monotonic() - begin < 26:
+        while time.monotonic() - begin < away_s + 6:
             if not is_away and time.monotonic() - begin > 2:
                 own_postgres.kill()
                 is_away = True
-            if is_away and own_postgres._server is None and time.monotonic() - begin > 22:
+            if is_away and own_postgres._server is None and time.monotonic() - begin > away_s + 2:
                 own_postgres.start()
             box.pretend.customer(FAQ)
             time.sleep(0.4)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import signal
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import find_free_port, wait_for_port
+from conftest import find_free_port, thorough, wait_for_port
 
 from acceptance.box import Box
 from acceptance.conftest import Maker
+from chatbot.pretend.state import DELETED_TEXT, OUTGOING
 
 FAQ = "¿Hacéis envíos a Canarias?"
 ANSWER = "Sí, enviamos a Canarias en 5 días."
@@ -40,11 +42,10 @@ def hear(box: Box) -> None:
     "fault",
     [
         {"kind": "status_after", "status": 500},
-        {"kind": "status_after", "status": 422},
         {"kind": "reset"},
-        {"kind": "late", "delay_s": 1.5},
+        *thorough({"kind": "status_after", "status": 422}, {"kind": "late", "delay_s": 1.5}),
     ],
-    ids=["500-after-storing", "422-after-storing", "reset-after-storing", "committed-late"],
+    ids=["500-after-storing", "reset-after-storing", "422-after-storing", "committed-late"],
 )
 @pytest.mark.parametrize("echo", [(), (ECHO_LOST,)], ids=["with-echo", "echo-never"])
 def test_accepted_and_then_failed_is_not_said_again_fazer_ai_499(
@@ -54,12 +55,38 @@ def test_accepted_and_then_failed_is_not_said_again_fazer_ai_499(
     assert box.texts(conversation) == [ANSWER]
 
 
-@pytest.mark.parametrize("fault", [{"kind": "status", "status": 500}, {"kind": "refuse"}, {"kind": "status", "status": 429}])
+def act_on_unknown(box: Box, act: Callable[[int], None]) -> list[str | None]:
+    """A reply is stored though its answer is lost, and a person does something to it before we look for it.
+    Returns what the conversation's outgoing messages say then."""
+    box.pretend.fault("post_message", "reset", times=1)
+    box.pretend.fault("echo", "drop")
+    conversation = box.pretend.customer(FAQ)["conversation"]
+    box.wait(lambda: box.texts(conversation) != [], 10, "it is stored")
+    act(box.pretend.replies(conversation)[0].id)
+    box.settle(25)
+    box.pretend.clear_faults()
+    box.check()
+    return [m.content for m in box.pretend.messages(conversation) if m.message_type == OUTGOING]
+
+
+def test_what_a_person_deleted_before_it_was_found_is_not_said_again(box: Box) -> None:
+    assert act_on_unknown(box, box.pretend.delete_message) == [DELETED_TEXT]
+
+
+def test_what_a_person_sent_again_before_it_was_found_is_not_said_twice(box: Box) -> None:
+    """Chatwoot's "retry" of a message wipes its attributes, our mark among them."""
+    assert act_on_unknown(box, lambda message: box.pretend.edit(message, content_attributes={})) == [ANSWER]
+
+
+@pytest.mark.parametrize(
+    "fault", [{"kind": "status", "status": 500}, *thorough({"kind": "refuse"}, {"kind": "status", "status": 429})]
+)
 def test_not_accepted_is_tried_again(box: Box, fault: dict[str, object]) -> None:
     conversation = faulty(box, {"where": "post_message", "times": 2, **fault})
     assert box.texts(conversation) == [ANSWER]
 
 
+@pytest.mark.thorough
 def test_a_late_echo_changes_nothing(box: Box) -> None:
     conversation = faulty(box, {"where": "echo", "kind": "delay", "delay_s": 2.0})
     assert box.texts(conversation) == [ANSWER]
@@ -112,6 +139,7 @@ def test_chatwoot_down_for_a_while(make_box: Maker) -> None:
     box.check()
 
 
+@pytest.mark.thorough
 def test_what_became_stale_meanwhile_is_handed_off(make_box: Maker) -> None:
     box = make_box(workers=1, FRESH_S="3")
     box.pretend.fault("api", "status", status=500)
@@ -139,6 +167,7 @@ def test_dropped_webhooks_are_found_by_reading(make_box: Maker) -> None:
     box.check(reconciled=True)
 
 
+@pytest.mark.thorough
 def test_a_token_that_cannot_list_messages(make_box: Maker) -> None:
     box = make_box(workers=1)
     box.pretend.admin.may_list = False
@@ -146,6 +175,7 @@ def test_a_token_that_cannot_list_messages(make_box: Maker) -> None:
     assert box.texts(conversation) == [ANSWER]
 
 
+@pytest.mark.thorough
 def test_unknown_for_too_long_tells_the_agents_instead_of_saying_it_twice(make_box: Maker) -> None:
     box = make_box(workers=1, UNKNOWN_HOLD_S="2", RECONCILE_S="600")
     hear(box)
@@ -156,6 +186,7 @@ def test_unknown_for_too_long_tells_the_agents_instead_of_saying_it_twice(make_b
     assert box.pretend.status(conversation) == "open"
 
 
+@pytest.mark.thorough
 def test_our_failing_webhook_does_not_take_the_conversation_from_us_for_good(make_box: Maker) -> None:
     # the next reading comes when the web is up again: one before it would answer, and that answer's own webhook fail
     box = make_box(workers=1, RECONCILE_S="10")
@@ -171,7 +202,7 @@ def test_our_failing_webhook_does_not_take_the_conversation_from_us_for_good(mak
 
 def test_worker_killed_while_a_post_is_held_open(make_box: Maker) -> None:
     box = make_box(workers=1)
-    box.pretend.fault("post_message", "late", delay_s=2.0, times=1)
+    box.pretend.fault("post_message", "late", delay_s=1.5, times=1)
     conversation = box.pretend.customer(FAQ)["conversation"]
     box.wait(lambda: any(line["act"] == "post_received" for line in box.pretend.history.lines()), 10, "the post is open")
     box.kill("worker0")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from acceptance.conftest import Maker
-from chatbot.content import Article, publish, roll_back, save_drafts
+import pytest
+from conftest import thorough
 
-TURNS = 50
+from acceptance.conftest import Maker
+from chatbot.bodies import Article
+from chatbot.content import publish, roll_back, save_drafts
+
 QUESTION = "¿Qué jabón me recomendáis para las colchas que os compré?"
 NEW = Article(
     key="lavado", title="Cuidado de las colchas", language="es",
@@ -13,17 +16,18 @@ NEW = Article(
 )  # fmt: skip
 
 
-def test_publishing_changes_no_turn_in_the_middle(make_box: Maker) -> None:
-    box = make_box(workers=1, threads=TURNS, use_llm=True, LEASE_S="40", LLM_TIMEOUT_S="30", DEBOUNCE_SECONDS="0.1")
+@pytest.mark.parametrize("turns", [10, *thorough(50)])
+def test_publishing_changes_no_turn_in_the_middle(make_box: Maker, turns: int) -> None:
+    box = make_box(workers=1, threads=turns, use_llm=True, LEASE_S="40", LLM_TIMEOUT_S="30", DEBOUNCE_SECONDS="0.1")
     assert box.llm is not None
     old = box.rows("SELECT live_release_id FROM instance")[0]["live_release_id"]
-    box.llm.plan(delay_s=6)
-    conversations = [box.pretend.customer(QUESTION)["conversation"] for _ in range(TURNS)]
-    box.wait(lambda: len(box.llm.requests) == TURNS, 20, "all turns are waiting for the model")  # type: ignore[union-attr]
+    box.llm.plan(delay_s=15)
+    conversations = [box.pretend.customer(QUESTION)["conversation"] for _ in range(turns)]
+    box.wait(lambda: len(box.llm.requests) == turns, 20, "all turns are waiting for the model")  # type: ignore[union-attr]
     with box.engine.begin() as connection:
         save_drafts(connection, [NEW], "test")
         new = publish(connection, "test")
-    assert box.rows("SELECT count(*) FROM turn WHERE finished_at IS NULL")[0]["count"] == TURNS
+    assert box.rows("SELECT count(*) FROM turn WHERE finished_at IS NULL")[0]["count"] == turns
     box.settle(40)
     assert {r["release_id"] for r in box.rows("SELECT release_id FROM turn")} == {old}
     said = [box.texts(conversation) for conversation in conversations]

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from conftest import thorough
 from sqlalchemy import create_engine, text
 
 from acceptance.box import Box
@@ -126,6 +127,7 @@ def test_a_label_that_the_token_may_not_set_does_not_block_the_conversation(one:
         one.pretend.clear_faults()
 
 
+@pytest.mark.thorough
 def test_a_message_that_chatwoot_never_takes_is_handed_off(one: Box) -> None:
     conversation = start(one)
     one.pretend.fault("post_message", "status", status=422, conversation=conversation, private=False)
@@ -142,13 +144,34 @@ def test_a_person_takes_over_while_our_opening_fails(one: Box) -> None:
     one.pretend.customer("quiero hablar con una persona", conversation=conversation)
     one.wait(lambda: any(r["where"] == "toggle_status" for r in one.pretend.history.lines() if r["act"] == "fault"), 8, "tried")
     one.pretend.take_over(conversation)
+    time.sleep(1)
     one.pretend.clear_faults()
     time.sleep(1)
     done(one, conversation)
     assert one.texts(conversation) == [HOURS]
 
 
-@pytest.mark.parametrize("stamp", ["9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+12:00"])
+@pytest.mark.parametrize("is_at_once", [True, False])
+def test_a_person_who_speaks_after_bot_on_keeps_it(one: Box, is_at_once: bool) -> None:
+    """Before the worker looks at the command, or while it takes the conversation back."""
+    conversation = start(one)
+    one.pretend.take_over(conversation)
+    one.settle()
+    one.pretend.fault("toggle_status", "latency", delay_s=0.7, conversation=conversation)
+    one.pretend.note(conversation, "/bot on")
+    if not is_at_once:
+        faults = {"act": "fault", "where": "toggle_status", "conversation": conversation}
+        one.wait(lambda: any(faults.items() <= r.items() for r in one.pretend.history.lines()), 8, "it is tried")
+    one.pretend.agent_reply(conversation, "Espera, sigo yo.")
+    time.sleep(2)
+    one.pretend.clear_faults()
+    one.pretend.customer(FAQ, conversation=conversation)
+    done(one, conversation)
+    assert one.texts(conversation) == [HOURS]
+    assert one.pretend.status(conversation) == "open"
+
+
+@pytest.mark.parametrize("stamp", ["9999-12-31T23:59:59-12:00", *thorough("0001-01-01T00:00:00+12:00")])
 def test_a_time_that_python_cannot_read_back(one: Box, stamp: str) -> None:
     conversation = start(one)
     body = {
@@ -160,14 +183,23 @@ def test_a_time_that_python_cannot_read_back(one: Box, stamp: str) -> None:
     done(one, conversation, 6)
 
 
-def test_paused_stops_a_frozen_reply_of_which_nothing_was_said(one: Box) -> None:
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"where": "get_conversation", "kind": "status", "status": 500},
+        {"where": "get_conversation", "kind": "latency", "delay_s": 0.8},  # between the last look and the post
+        {"where": "post_message", "kind": "status", "status": 429},  # posted, and surely not taken
+    ],
+)
+def test_paused_stops_a_frozen_reply_of_which_nothing_was_said(one: Box, fault: dict[str, Any]) -> None:
     conversation = start(one)
-    one.pretend.fault("get_conversation", "status", status=500, conversation=conversation)
+    one.pretend.fault(conversation=conversation, **fault)
     one.pretend.customer(FAQ, conversation=conversation)
     one.wait(lambda: bool(one.rows("SELECT 1 FROM turn WHERE state = 'frozen' AND finished_at IS NULL")), 8, "frozen")
     with one.engine.begin() as c:
         c.execute(text("UPDATE instance SET paused_at = now(), pause_reason = 'by_owner'"))
     try:
+        time.sleep(0.5)  # a post that was marked before the pause is under way
         one.pretend.clear_faults()
         done(one, conversation, 8)
         assert one.texts(conversation) == [HOURS]
@@ -176,6 +208,7 @@ def test_paused_stops_a_frozen_reply_of_which_nothing_was_said(one: Box) -> None
             c.execute(text("UPDATE instance SET paused_at = NULL, pause_reason = NULL"))
 
 
+@pytest.mark.thorough
 def test_a_message_from_before_the_installation_is_never_answered(make_box: Maker) -> None:
     from chatbot.pretend.chatwoot import PretendChatwoot  # noqa: PLC0415
 
@@ -190,6 +223,7 @@ def test_a_message_from_before_the_installation_is_never_answered(make_box: Make
         pretend.stop()
 
 
+@pytest.mark.thorough
 def test_bot_on_while_bot_off_is_being_done(one: Box) -> None:
     conversation = start(one)
     one.pretend.fault("toggle_status", "latency", delay_s=0.8, times=1, conversation=conversation)
@@ -214,6 +248,7 @@ def test_one_conversation_that_cannot_be_read_does_not_stop_reconciliation(one: 
         one.pretend.clear_faults()
 
 
+@pytest.mark.thorough
 def test_a_frozen_reply_that_became_stale_is_not_sent(one: Box) -> None:
     with one.engine.begin() as c:
         c.execute(text("INSERT INTO setting (key, value) VALUES ('fresh_s', '3')"))

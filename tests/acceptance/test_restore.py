@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+import pytest
 from sqlalchemy import create_engine, make_url, text
 
 from acceptance.box import Box
@@ -25,11 +26,12 @@ def copy_database(url: str, name: str) -> str:
 def pause_processes(box: Box) -> None:
     for name in box.processes:
         box.kill(name)
+    box.engine.dispose()
 
 
 def restore_beside_a_running_one(make_box: Maker, sabotage: tuple[str, ...] = ()) -> tuple[Box, Box, int]:
     """A backup is taken while a message is stored but not answered; the box goes on; then the copy is started beside it."""
-    box = make_box(workers=1)
+    box = make_box(workers=1, DEBOUNCE_SECONDS="2", DEBOUNCE_MAX_S="3")
     conversation = box.pretend.customer(FAQ)["conversation"]
     box.settle()
     box.wait(lambda: box.rows("SELECT reconciled_at FROM instance")[0]["reconciled_at"] is not None, 10, "a first reading")
@@ -59,6 +61,7 @@ def test_a_restored_database_beside_a_running_one_says_nothing_twice(make_box: M
     box.check()
 
 
+@pytest.mark.thorough
 def test_without_noticing_a_restore_the_checker_turns_red(make_box: Maker) -> None:
     box, restored, _ = restore_beside_a_running_one(make_box, ("restore_notice", "echo_witness", "mark_lookup"))
     restored.settle()
@@ -79,6 +82,7 @@ def test_a_restored_database_answers_what_nobody_answered(make_box: Maker) -> No
     restored.wait(lambda: box.texts(said["conversation"]) == [ANSWER], 20, "it is answered after catching up")
 
 
+@pytest.mark.thorough
 def test_without_a_token_that_reads_a_restored_database_waits_for_its_owner(make_box: Maker) -> None:
     box = make_box(workers=1)
     box.settle()

@@ -6,10 +6,11 @@ import re
 import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 from checker import Violation
-from conftest import ROOT
+from conftest import ROOT, thorough
 
 from acceptance.box import Box
 from acceptance.conftest import Maker
@@ -30,8 +31,7 @@ def press_told_twice(make_box: Maker) -> Box:
 
 
 def press(box: Box, conversation: int) -> None:
-    box.pretend.fault("webhook", "duplicate", copies=1, event="message_updated")
-    box.pretend.fault("webhook", "delay", delay_s=1.0, jitter=True, event="message_updated")
+    box.pretend.fault("webhook", "duplicate", copies=1, delay_s=1.0, event="message_updated")
     message = offer_buttons(box, conversation)
     box.pretend.press(message, "h")
     time.sleep(1.8)
@@ -85,7 +85,8 @@ def zombie_after_a_press(make_box: Maker) -> Box:
     box.crash_at("after_decide", "stop")
     box.pretend.press(message, "h")
     box.wait(lambda: box.has_crashed("after_decide"), 10, "a worker is frozen")
-    box.wait(lambda: "Abrimos de 9 a 14." in box.texts(conversation), 15, "the other one answers")
+    # another of its threads may have frozen inside a transaction: PostgreSQL ends that after a minute
+    box.wait(lambda: "Abrimos de 9 a 14." in box.texts(conversation), 90, "the other one answers")
     for name in box.processes:
         box.kill(name, signal.SIGCONT)
     time.sleep(1.5)
@@ -109,13 +110,13 @@ def person_while_the_model_thinks(make_box: Maker) -> Box:
 
 def second_message_while_the_model_thinks(make_box: Maker) -> Box:
     """newer_message: the customer goes on writing; the reply to the first half is thrown away."""
-    box = make_box(workers=1, use_llm=True, DEBOUNCE_MAX_S="20")
+    box = make_box(workers=1, use_llm=True, DEBOUNCE_MAX_S="20", LLM_TIMEOUT_S="10")
     assert box.llm is not None
-    box.llm.plan(delay_s=1.2)
+    box.llm.plan(delay_s=2.5)
     conversation = box.pretend.customer("¿Qué jabón va bien para las colchas?")["conversation"]
     box.wait(lambda: len(box.llm.requests) > 0, 10, "the model is asked")
     box.pretend.customer("las de lino, digo", conversation=conversation)
-    box.settle()
+    box.settle(25)
     return box
 
 
@@ -126,18 +127,24 @@ def message_during_a_turn(make_box: Maker) -> Box:
     conversation = box.pretend.customer(FAQ)["conversation"]
     box.wait(lambda: any(line["act"] == "post_received" for line in box.pretend.history.lines()), 10, "the post is under way")
     box.pretend.customer("horario", conversation=conversation)
-    time.sleep(3)
+    settle_or_not(box)
     return box
+
+
+def settle_or_not(box: Box) -> None:
+    """Without the protections it never settles, and that is for the checker to say."""
+    with suppress(AssertionError):
+        box.settle(10)
 
 
 def committed_late(make_box: Maker) -> Box:
     """quiet: the POST timed out, and Chatwoot stores it a little later."""
-    box = make_box(workers=1, POST_TIMEOUT_S="0.5", QUIET_S="1.5", RECONCILE_S="600")
+    box = make_box(workers=1, POST_TIMEOUT_S="0.5", QUIET_S="2.5", RECONCILE_S="600")
     box.pretend.fault("echo", "drop")
-    box.pretend.fault("post_message", "late", delay_s=1.2, times=1)
+    box.pretend.fault("post_message", "late", delay_s=2.0, times=1)
     box.pretend.customer(FAQ)
     box.wait(lambda: any(line["act"] == "post_stored" for line in box.pretend.history.lines()), 10, "it is stored")
-    time.sleep(1.5)
+    time.sleep(2.5)
     box.settle()
     return box
 
@@ -177,6 +184,10 @@ SCENARIOS: dict[str, tuple[tuple[str, ...], Scenario, str]] = {
 }
 
 
+# one for each line of the promise is always seen to turn red
+QUICK = ("recount", "mark_lookup", "newer_message", "look", "reservation")
+
+
 def find_violations(box: Box) -> set[str]:
     options = {"max_stale_s": 0.9, "max_llm_calls": int(box.settings.get("LLM_CALLS_PER_MESSAGE", 6))}
     found = box.violations(**options)
@@ -195,15 +206,16 @@ def test_every_protection_of_the_source_has_a_scenario() -> None:
         for path in (ROOT / "chatbot").rglob("*.py")
         for name in re.findall(r'is_protected\("([a-z_]+)"\)', path.read_text())
     }
-    assert found - {"restore_notice"} == {name for names, _, _ in SCENARIOS.values() for name in names}
+    assert found - {"restore_notice", "flow_call"} == {name for names, _, _ in SCENARIOS.values() for name in names}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_with_all_protections_the_checker_is_green(make_box: Maker, name: str) -> None:
     assert find_violations(SCENARIOS[name][1](make_box)) == set()
 
 
-@pytest.mark.parametrize("name", SCENARIOS)
+@pytest.mark.parametrize("name", [*QUICK, *thorough(*(name for name in SCENARIOS if name not in QUICK))])
 def test_without_a_protection_the_checker_turns_red(make_box: Maker, name: str) -> None:
     protections, scenario, rule = SCENARIOS[name]
 

@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from conftest import thorough
 
 from acceptance.box import Box
 from acceptance.conftest import Maker
 from chatbot import queue, vitals
 from chatbot.clients.chatwoot import Chatwoot
-from chatbot.sending import find_mark
+from chatbot.sending import find_mark, find_posted
 
 FAQ = "¿Hacéis envíos a Canarias?"
 ANSWER = "Sí, enviamos a Canarias en 5 días."
@@ -69,6 +70,7 @@ def test_what_waits_for_its_backoff_is_answered_at_once_and_once(make_box: Maker
     box.check()
 
 
+@pytest.mark.thorough
 def test_a_turn_that_broke_is_tried_again(make_box: Maker) -> None:
     box = make_box(workers=1, **SLOW)
     box.crash_at("after_decide", "raise")
@@ -83,6 +85,7 @@ def test_a_turn_that_broke_is_tried_again(make_box: Maker) -> None:
     box.check()
 
 
+@pytest.mark.thorough
 def test_nothing_happens_to_what_is_answered_or_not_failing(make_box: Maker) -> None:
     box = make_box(workers=1, DEBOUNCE_SECONDS="2")
     conversation = box.pretend.customer(FAQ)["conversation"]
@@ -94,7 +97,7 @@ def test_nothing_happens_to_what_is_answered_or_not_failing(make_box: Maker) -> 
     box.check()
 
 
-@pytest.mark.parametrize("kind", ["reset", "late"])
+@pytest.mark.parametrize("kind", ["reset", *thorough("late")])
 def test_an_unknown_send_is_never_repeated_however_often_it_is_pressed(make_box: Maker, kind: str) -> None:
     box = make_box(BACKOFF_S="0.5")
     box.pretend.fault("post_message", kind, times=1, delay_s=1.5)
@@ -108,6 +111,7 @@ def test_an_unknown_send_is_never_repeated_however_often_it_is_pressed(make_box:
     box.check()
 
 
+@pytest.mark.thorough
 def test_pressed_all_along_a_bad_day(make_box: Maker) -> None:
     box = make_box(BACKOFF_S="0.5")
     for kind in ("status", "status_after", "reset", "refuse"):
@@ -124,7 +128,8 @@ def test_pressed_all_along_a_bad_day(make_box: Maker) -> None:
     assert all(len(box.texts(s["conversation"])) <= 1 for s in said)
 
 
-@pytest.mark.parametrize("is_stored", [True, False], ids=["it-had-arrived", "it-had-not"])
+@pytest.mark.thorough
+@pytest.mark.parametrize("is_stored", [True, *thorough(False)], ids=["it-had-arrived", "it-had-not"])
 def test_a_held_message_is_looked_up_later_and_never_sent_again(make_box: Maker, is_stored: bool) -> None:
     box = make_box(workers=1, QUIET_S="3", RECONCILE_S="600")
     box.pretend.fault("post_message", "reset" if is_stored else "hang", times=1, delay_s=1.5)
@@ -144,7 +149,7 @@ def test_a_held_message_is_looked_up_later_and_never_sent_again(make_box: Maker,
         (row,) = vitals.list_troubled(connection)
         part = vitals.find_held(connection, row.id)
         assert part is not None
-        has_arrived = find_mark(chatwoot, part.chatwoot_id, part.mark, part.last_id_before)
+        has_arrived = find_mark(chatwoot, part.chatwoot_id, find_posted(connection, row.id))
         assert has_arrived is is_stored
         assert vitals.settle_held(connection, row.id, has_arrived=is_stored)
         assert not vitals.settle_held(connection, row.id, has_arrived=not is_stored), "what is known stays"

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from appliance import groups, network
-from appliance.host import Host
+from appliance.host import Host, remove_orphans
 from appliance.machine import ROOT, STATE, refusal
 from appliance.outside import DOMAIN, Outside
 from appliance.playbook import ansible_program, environment, newest_release, write_inventory
@@ -106,8 +106,7 @@ def list_all() -> None:
 
 
 def clean() -> None:
-    for name in network.orphans():
-        Host(name).remove()
+    remove_orphans()
 
 
 COMMANDS: dict[str, Callable[..., None]] = {

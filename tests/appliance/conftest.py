@@ -28,6 +28,7 @@ HALVES = {
         "test_install",
         "test_rerun",
         "test_memory",
+        "test_embedder",
         "test_outside",
         "test_panel_bans",
         "test_doctor",
@@ -35,7 +36,7 @@ HALVES = {
         "test_alerts",
         "test_reboot",
     ),
-    "script": ("test_machine", "test_script", "test_kills", "test_deploy", "test_restore"),
+    "script": ("test_machine", "test_script", "test_kills", "test_deploy", "test_restore", "test_coexist"),
 }
 ORDER = [name for names in HALVES.values() for name in names]
 

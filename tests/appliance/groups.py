@@ -27,7 +27,7 @@ def end(name: str) -> None:
     for group in _groups(name):
         if (group / "cgroup.kill").exists():
             (group / "cgroup.kill").write_text("1")
-    stop_at = time.monotonic() + 20
+    stop_at = time.monotonic() + 60
     while is_alive(name) and time.monotonic() < stop_at:
         time.sleep(0.05)
     for group in _groups(name):

@@ -11,20 +11,25 @@ by hand.
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import subprocess
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 
 from appliance import groups, network
-from appliance.machine import CACHE, STATE, base_tree, run
+from appliance.machine import CACHE, STATE, base_tree, locked, run
 
 DISKS = CACHE / "hosts"
 NSPAWN_ENVIRONMENT = "SYSTEMD_NSPAWN_API_VFS_WRITABLE=network SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1"
 MEMORY = ".meminfo"
 CAPABILITIES = "CAP_NET_ADMIN,CAP_NET_RAW,CAP_BPF"
+# whom many a provider's image has beside root, or in its place
+SUDOER = "ubuntu"
+BOOTS_WITHIN_S = 180
 
 
 class Host:
@@ -70,8 +75,7 @@ class Host:
     def start(self) -> Host:
         """From nothing to a machine that answers ssh."""
         tree = base_tree()
-        for orphan in network.orphans():
-            Host(orphan).remove()
+        remove_orphans()
         network.lease(self.name, self.is_kept)
         try:
             run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", self.key)
@@ -84,7 +88,7 @@ class Host:
         return self
 
     def boot(self) -> None:
-        """Switches it on; returns once it answers ssh."""
+        """Switches it on; returns once it answers ssh and has started all that it starts."""
         namespace = network.plug_in(self.name, self.number)
         words = [
             "systemd-nspawn", "--boot", "--register=no", "--keep-unit", "--quiet", f"--machine={self.name}",
@@ -93,10 +97,14 @@ class Host:
             f"--bind-ro=/{MEMORY}:/proc/meminfo", f"--directory={self.root}",
         ]  # fmt: skip
         groups.launch(self.name, words, self.folder / "console.log", NSPAWN_ENVIRONMENT)
-        self.wait(self.answers_ssh, 60, "it answers ssh")
+        self.wait(self.has_started, BOOTS_WITHIN_S, "it answers ssh and has started")
 
-    def answers_ssh(self) -> bool:
-        return self.try_ssh("systemctl is-system-running --wait >/dev/null 2>&1; true", 20).returncode == 0
+    def has_started(self) -> bool:
+        """It answers ssh, and systemd has nothing left to start, whether or not all of it went well."""
+        asked = "timeout 15 systemctl is-system-running --wait 2>/dev/null; true"
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return self.try_ssh(asked, 40).stdout.strip() in {"running", "degraded"}
+        return False
 
     def try_ssh(self, command: str, timeout_s: float = 120, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
         words = [*self.ssh_words(), "--", command]
@@ -138,8 +146,9 @@ class Host:
 
     def reboot(self) -> None:
         """As its owner would; nspawn ends with it, and what lived only in memory (the firewall's too) is gone."""
-        self.try_ssh("systemctl reboot")
-        self.wait(lambda: not self.is_on(), 90, "it went down")
+        with contextlib.suppress(subprocess.TimeoutExpired):  # where it was gone before it could say goodbye
+            self.try_ssh("systemctl reboot", 40)
+        self.wait(lambda: not self.is_on(), 180, "it went down")
         self.boot()
 
     def cut_power(self) -> None:
@@ -198,5 +207,31 @@ class Host:
         self.set_memory(self.memory_mb, self.memory_mb * 6 // 10)
         shutil.copy(self.key.with_suffix(".pub"), self.root / "root/.ssh/authorized_keys")
         run("chroot", self.root, "ssh-keygen", "-A")
+        self._add_sudoer()
+        self._put_night_off()
         resolver = f"nameserver {self.dns}\n" if self.dns else Path("/etc/resolv.conf").read_text()
         (self.root / "etc/resolv.conf").write_text(resolver)
+
+    def _add_sudoer(self) -> None:
+        """A user who may become root without a password, with root's key."""
+        run("chroot", self.root, "useradd", "--create-home", "--shell", "/bin/bash", SUDOER)
+        owned, home = ("--owner", SUDOER, "--group", SUDOER), f"/home/{SUDOER}/.ssh"
+        run("chroot", self.root, "install", *owned, "--mode", "0700", "--directory", home)
+        run("chroot", self.root, "install", *owned, "--mode", "0600", "/root/.ssh/authorized_keys", home)
+        rule = self.root / "etc/sudoers.d/90-cloud-init-users"
+        rule.write_text(f"{SUDOER} ALL=(ALL) NOPASSWD:ALL\n")
+        rule.chmod(0o440)
+
+    def _put_night_off(self) -> None:
+        """The nightly backup comes half a day from now: none falls into the tests, at whatever hour they run."""
+        at = (datetime.now(UTC) + timedelta(hours=12)).strftime("%H:%M")
+        folder = self.root / "usr/local/lib/systemd/system/mostrador-backup.timer.d"
+        folder.mkdir(parents=True)
+        (folder / "later.conf").write_text(f"[Timer]\nOnCalendar=\nOnCalendar=*-*-* {at}:00 UTC\nRandomizedDelaySec=0\n")
+
+
+def remove_orphans() -> None:
+    """What killed processes left; by one process at a time, as the next one may already be using their names again."""
+    with locked("orphans"):
+        for name in network.orphans():
+            Host(name).remove()

@@ -42,7 +42,10 @@ def orphans() -> list[str]:
     """Names whose process is gone without having cleaned up."""
     found = []
     for path in STATE.glob("*/owner"):
-        owner = path.read_text()
+        try:
+            owner = path.read_text()
+        except FileNotFoundError:  # it was just removed
+            continue
         if owner and _owner(int(owner.split()[0])) != owner:
             found.append(path.parent.name)
     return found

@@ -22,7 +22,7 @@ from types import TracebackType
 from typing import Any
 
 from appliance import groups, network
-from appliance.host import Host
+from appliance.host import Host, remove_orphans
 from appliance.machine import ROOT, STATE, run
 from chatbot.pretend.control import Remote
 
@@ -83,8 +83,8 @@ class Outside:
         return Remote(f"http://{self.address}:{CONTROL_PORT}")
 
     def start(self) -> Outside:
-        for orphan in network.orphans():
-            Host(orphan).remove()
+        remove_orphans()
+        self.unblock()  # what a killed process of this name left
         for name in self._leases():
             network.add_outside_address(network.lease(name, self.is_kept))
         try:
@@ -266,7 +266,7 @@ def _address_of(name: str) -> str:
     return network.address(int((STATE / name / "number").read_text()))
 
 
-def _wait(is_done: Callable[[], bool], what: str, timeout_s: float = 20) -> None:
+def _wait(is_done: Callable[[], bool], what: str, timeout_s: float = 60) -> None:
     end = time.monotonic() + timeout_s
     while True:
         try:

@@ -44,9 +44,11 @@ class Played:
         return [b.split("]", 1)[0] for b in blocks if re.search(r"^changed: ", b, re.MULTILINE)]
 
 
-def play(host: Host, playbook: str, *words: str, variables: Mapping[str, Any], timeout_s: float = 1200) -> Played:
-    """`ansible-playbook -i inventory ansible/PLAYBOOK WORDS` against a host."""
-    inventory = write_inventory(host, variables)
+def play(
+    host: Host, playbook: str, *words: str, variables: Mapping[str, Any], user: str = "root", timeout_s: float = 1200
+) -> Played:
+    """`ansible-playbook -i inventory ansible/PLAYBOOK WORDS` against a host, logged in there as user."""
+    inventory = write_inventory(host, variables, user)
     program = ansible_program("ansible-playbook")
     started = time.monotonic()
     command = [program, "-i", inventory, f"ansible/{playbook}", *words]
@@ -68,7 +70,9 @@ def _read_played(host: Host, done: subprocess.CompletedProcess[str], started: fl
 def bring_tree(host: Host) -> None:
     """The operator's copy of this repository in /root/mostrador, as git or an archive brings it."""
     archive = host.folder / "tree.tar.gz"
-    run("tar", "--create", "--gzip", "--file", archive, *(f"--exclude={name}" for name in LEFT_OUT), "-C", ROOT, ".")
+    left_out = (f"--exclude={name}" for name in LEFT_OUT)
+    with locked("release"):  # what is built in the tree meanwhile would change under tar's hands
+        run("tar", "--create", "--gzip", "--file", archive, *left_out, "-C", ROOT, ".", timeout_s=300)
     host.copy(archive, "/root/mostrador.tar.gz")
     host.ssh("mkdir -p /root/mostrador && tar xf /root/mostrador.tar.gz -C /root/mostrador && rm /root/mostrador.tar.gz")
 
@@ -80,15 +84,15 @@ def run_script(host: Host, *words: str, answers: str = "", timeout_s: float = 12
     return _read_played(host, done, started)
 
 
-def write_inventory(host: Host, variables: Mapping[str, Any]) -> Path:
+def write_inventory(host: Host, variables: Mapping[str, Any], user: str = "root") -> Path:
     """JSON is YAML."""
     reached = {
         "ansible_host": host.address,
-        "ansible_user": "root",
+        "ansible_user": user,
         "ansible_ssh_private_key_file": str(host.key),
         "ansible_ssh_common_args": f"-o IdentitiesOnly=yes -o UserKnownHostsFile={host.folder / 'known_hosts'}",
     }
-    path = host.folder / "inventory.yml"
+    path = host.folder / f"inventory-{user}.yml"
     path.write_text(json.dumps({"mostrador": {"hosts": {"box": reached}, "vars": dict(variables)}}, indent=1))
     return path
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from appliance.machine import ROOT, run
 
 PACKED = ("chatbot", "setup.cfg", "pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md", "requirements.txt",
-          "requirements-ansible.txt", "wsgi.py", "systemd", "nginx", "scripts")  # fmt: skip
+          "requirements-ansible.txt", "wsgi.py", "embedder.py", "systemd", "nginx", "scripts")  # fmt: skip
 MIGRATION = '''"""Adds what the release before doesn't know."""
 
 import sqlalchemy as sa
@@ -40,5 +40,5 @@ def build_changed(folder: Path, version: str, *, breaks: str = "", grows: bool =
         versions = folder / "chatbot/migrations/versions"
         head = max(re.findall(r'^revision = "(\w+)"', "\n".join(p.read_text() for p in versions.glob("*.py")), re.MULTILINE))
         (versions / "9001_next.py").write_text(MIGRATION.format(head=head))
-    run(sys.executable, folder / "scripts/build_release.py", timeout_s=300, cwd=folder)
+    run(sys.executable, folder / "scripts/build_release.py", timeout_s=600, cwd=folder)
     return next((folder / "dist").glob("mostrador-*.tar.gz"))

@@ -112,7 +112,7 @@ class Story:
 def story(box: Box) -> Story:
     """All troubles at once, each but for the last; then all are mended, the disk first, which others need."""
     story = Story({check: box.doctor_name(check) for check in TROUBLES})
-    wait(lambda: is_quiet(box), 200, "the box had nothing to tell any more", every_s=2)
+    wait(lambda: is_quiet(box), 420, "the box had nothing to tell any more", every_s=2)
     story.pings.append(len(box.outside.pings()))
     started = time.time()
     try:
@@ -123,7 +123,7 @@ def story(box: Box) -> Story:
             story.planted[check] = time.time()
         wait_until_told(box, story, started, "✗!", set(TROUBLES))
         heard = len(box.outside.pings())
-        box.host.ssh("systemctl start mostrador-check.service")
+        box.host.ssh("systemctl start mostrador-check.service", 300)
         story.pings.append(len(box.outside.pings()) - heard)
     finally:
         for check in sorted(TROUBLES, key=lambda check: check != "disk"):
@@ -131,7 +131,7 @@ def story(box: Box) -> Story:
             story.mended[check] = time.time()
     wait_until_told(box, story, started, "✓", set(TROUBLES))
     heard = len(box.outside.pings())
-    wait(lambda: is_quiet(box) and len(box.outside.pings()) > heard, 90, "a sign of life", every_s=2)
+    wait(lambda: is_quiet(box) and len(box.outside.pings()) > heard, 240, "a sign of life", every_s=2)
     story.pings.append(len(box.outside.pings()) - heard)
     return story
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
-from appliance.box import Box, wait
+from appliance.box import LOOK, Box, wait
 
 ENV = "/etc/mostrador/mostrador.env"
-LOOK = "systemctl start mostrador-facts.service"
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,8 @@ FAULTS = (
     Planted("managed_files", f"echo '# by hand' >> /etc/nginx/conf.d/mostrador.conf && {LOOK}",
             f"sed -i '/^# by hand$/d' /etc/nginx/conf.d/mostrador.conf && {LOOK}", SOFT),
     Planted("reboot", f"touch -d '2 days ago' /run/reboot-required && {LOOK}", f"rm /run/reboot-required && {LOOK}", SOFT),
+    Planted("updates", f"systemctl disable --now apt-daily.timer && {LOOK}",
+            f"systemctl enable --now apt-daily.timer && {LOOK}"),
     Planted("certificate", "cd /etc/mostrador && openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=bot.mostrador.test"
             " -addext subjectAltName=DNS:bot.mostrador.test -keyout /root/k.pem -out /root/c.pem 2>/dev/null;"
             " d=$(nginx -T 2>/dev/null | sed -n 's/^ *ssl_certificate \\(.*\\)\\/fullchain.pem;/\\1/p' | tail -n 1);"
@@ -93,25 +96,37 @@ FAULTS = (
 
 
 def look_at(box: Box, check: str) -> dict[str, str]:
-    done = box.host.try_ssh(f"/usr/local/bin/mostrador doctor --json --language en --only {check}", 60)
+    """Its line, with the doctor's exit code; of one that is absent, only its level says so."""
+    done = box.host.try_ssh(f"/usr/local/bin/mostrador doctor --json --language en --only {check}", 240)
     lines = [line for line in json.loads(done.stdout)["checks"] if line["id"] == check]
-    assert lines, f"the doctor has no line {check}: {done.stdout}"
-    return {**lines[0], "exit_code": str(done.returncode)}
+    return {**lines[0], "exit_code": str(done.returncode)} if lines else {"level": f"absent: {done.stdout}"}
+
+
+def wait_until(box: Box, check: str, level: str, what: str) -> None:
+    """Most of what root alone sees is read once a minute."""
+    wait(lambda: look_at(box, check)["level"] == level, 90, f"{check} is {level} {what}")
 
 
 def test_it_is_green_on_a_new_box_and_says_so_by_its_exit_code(box: Box) -> None:
     box.ask("horario")  # a webhook has been heard
     box.host.ssh(LOOK)
-    wait(lambda: box.doctor()["monitoring"]["level"] == "ok", 150, "the checks ran", every_s=5)
+    bad: dict[str, dict[str, Any]] = {}
+
+    def is_green() -> bool:
+        bad.clear()
+        bad.update({name: line for name, line in box.doctor().items() if line["level"] != "ok"})
+        return not bad
+
+    with contextlib.suppress(AssertionError):  # what isn't is said below
+        wait(is_green, 300, "the checks ran, and all is well", every_s=5)
+    assert bad == {}
     done = box.host.try_ssh("/usr/local/bin/mostrador doctor --language en")
-    assert {name: line for name, line in box.doctor().items() if line["level"] != "ok"} == {}, done.stdout
-    assert done.returncode == 0
+    assert done.returncode == 0, done.stdout
 
 
 @pytest.mark.parametrize("planted", FAULTS, ids=lambda p: p.check)
 def test_it_is_red_for_a_planted_fault_and_says_what_to_do(box: Box, planted: Planted) -> None:
-    before = look_at(box, planted.check)["level"]
-    assert before == "ok", "before it was planted"
+    wait_until(box, planted.check, "ok", "before it is planted")
     try:
         box.host.ssh(planted.plant)
         found = look_at(box, planted.check)
@@ -120,7 +135,7 @@ def test_it_is_red_for_a_planted_fault_and_says_what_to_do(box: Box, planted: Pl
     assert found["level"] in planted.levels, found
     assert found["mend"], "it must say how to mend it"
     assert found["exit_code"] == ("2" if found["level"] == "fail" else "1")
-    wait(lambda: look_at(box, planted.check)["level"] == before, 20, f"{planted.check} is as before")
+    wait_until(box, planted.check, "ok", "as before")
 
 
 @pytest.mark.parametrize(
@@ -137,7 +152,7 @@ def test_settings_that_production_refuses_are_named(box: Box, variable: str, pla
     """With them the product doesn't start at all, and neither does its doctor."""
     try:
         box.host.ssh(plant)
-        done = box.host.try_ssh("/usr/local/bin/mostrador doctor --language en", 60)
+        done = box.host.try_ssh("/usr/local/bin/mostrador doctor --language en", 240)
     finally:
         box.host.ssh(mend)
     assert done.returncode == 2
@@ -150,13 +165,13 @@ def test_memory_that_is_gone_is_told(box: Box) -> None:
         assert look_at(box, "memory")["level"] in SOFT
     finally:
         box.host.set_memory(1024, 600)
-    assert look_at(box, "memory")["level"] == "ok"
+    wait_until(box, "memory", "ok", "as before")
 
 
 def test_a_domain_that_leads_elsewhere_is_told(box: Box) -> None:
     box.outside.point(box.outside.stranger)
     try:
-        assert look_at(box, "public_name")["level"] == "fail"
+        wait_until(box, "public_name", "fail", "where the name leads to somebody else")
     finally:
         box.outside.point(box.host.address)
-    assert look_at(box, "public_name")["level"] == "ok"
+    wait_until(box, "public_name", "ok", "as before")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import http.client
 import json
 import resource
@@ -21,6 +22,8 @@ from appliance.outside import DOMAIN
 OPEN = {22, 80, 443}
 PLANTED = (5432, 6379, 8000, 8080, 65000)
 HERE = Path(__file__).parent
+# the box's own updates may be at work
+APT = "apt-get -qq -y -o DPkg::Lock::Timeout=300"
 # what testssl.sh says of the test's authority rather than of the box
 OF_THE_AUTHORITY = {"cert_chain_of_trust", "cert_trust", "cert_revocation", "cert_crlDistributionPoints", "cert_ocspURL"}
 LISTENERS = f"""
@@ -39,17 +42,28 @@ for family, anywhere in ((socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::")):
             if kind == socket.SOCK_STREAM:
                 s.listen()
             globals()[f"kept_{{family}}_{{port}}_{{kind}}"] = s
-time.sleep(600)
+time.sleep(3600)
 """
+# over the box's own loopback, which is open
+KNOCK_INSIDE = f"""
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for port in {PLANTED}:
+    s.sendto(b"anybody there?", ("127.0.0.1", port))
+"""
+# how many connections at once, and how long each is waited for: the next one where a machine is too busy for those before
+SWEEPS = ((4000, 1.0), (2000, 1.0), (1000, 2.0), (500, 4.0))
 
 
 @pytest.fixture
 def careless_owner(box: Box) -> Iterator[None]:
     """Somebody starts servers that listen to the whole world."""
-    box.host.ssh("cat > /run/listeners.py && systemd-run --unit=careless python3 /run/listeners.py", stdin=LISTENERS)
-    wait(lambda: box.host.try_ssh("grep -q ':1F90 ' /proc/net/tcp").returncode == 0, 10, "they listen")
-    yield
-    box.host.ssh("systemctl stop careless")
+    box.host.ssh("cat > /run/listeners.py && systemd-run --collect --unit=careless python3 /run/listeners.py", stdin=LISTENERS)
+    try:
+        wait(lambda: box.host.try_ssh("grep -q ':FDE8 ' /proc/net/udp6").returncode == 0, 60, "they listen, the last one too")
+        yield
+    finally:
+        box.host.ssh("systemctl stop careless")
 
 
 def find_open(
@@ -77,26 +91,37 @@ def find_open(
 
 
 def test_only_three_ports_are_reachable_whatever_listens(box: Box, careless_owner: None) -> None:
+    # who knocks at ssh and goes away again is banned, and finds nothing open: that one comes last
+    swept = [port for port in range(1, 65_536) if port != 22]
     found: set[int] = set()
-    for _ in range(3):  # a sweep that misses the open ones was too fast for a busy machine, and may have missed others
-        found |= find_open(box.host.address, range(1, 65_536), box.outside.scanner)
-        if found >= OPEN:
+    for at_once, timeout_s in SWEEPS:
+        seen = find_open(box.host.address, swept, box.outside.scanner, at_once, timeout_s)
+        found |= seen
+        if seen >= OPEN - {22}:  # one that misses those was too fast for a busy machine, and may have missed others
             break
+    found |= find_open(box.host.address, [22], box.outside.scanner, timeout_s=10)
     assert found == OPEN
 
 
 def test_only_three_ports_are_reachable_over_ipv6(box: Box, careless_owner: None) -> None:
     assert find_open(box.host.address_6, [*range(1, 1025), *PLANTED]) <= OPEN
-    assert 443 in find_open(box.host.address_6, [443])
+    assert 443 in find_open(box.host.address_6, [443], timeout_s=10)
 
 
 def test_no_datagram_arrives(box: Box, careless_owner: None) -> None:
-    counted = "awk '/^Udp:/ {n = $2} END {print n}' /proc/net/snmp"
-    before = int(box.host.ssh(counted))
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
         for port in PLANTED:
             sender.sendto(b"anybody there?", (box.host.address, port))
-    assert int(box.host.ssh(f"sleep 0.5; {counted}")) - before < len(PLANTED)
+    assert read_queues(box) == dict.fromkeys(PLANTED, 0)
+    box.host.ssh("python3 -", stdin=KNOCK_INSIDE)
+    assert all(read_queues(box).values()), "what arrives is seen"
+
+
+def read_queues(box: Box) -> dict[int, int]:
+    """Planted port -> bytes that wait there, where nobody reads."""
+    rows = [line.split() for line in box.host.ssh("sleep 1; tail -n +2 /proc/net/udp").splitlines()]
+    waiting = {int(row[1].partition(":")[2], 16): int(row[4].partition(":")[2], 16) for row in rows}
+    return {port: size for port, size in waiting.items() if port in PLANTED}
 
 
 @pytest.mark.parametrize("name", ["unknown.example", "10.0.0.1", "localhost", f"www.{DOMAIN}"])
@@ -149,7 +174,7 @@ def test_http_2_is_offered(box: Box) -> None:
 def test_what_is_missing_is_told_on_the_box_alone(box: Box) -> None:
     assert box.request("/readyz").status in {403, 404}
     asked = f"curl --silent --fail --connect-to {DOMAIN}:443:127.0.0.1:443 https://{DOMAIN}/readyz"
-    box.host.ssh("command -v curl >/dev/null || apt-get install -qq -y --no-install-recommends curl >/dev/null 2>&1")
+    box.host.ssh(f"command -v curl >/dev/null || {APT} install --no-install-recommends curl >/dev/null 2>&1", 600)
     assert json.loads(box.host.ssh(asked))["status"] == "ok"
 
 
@@ -167,7 +192,7 @@ def test_testssl_finds_nothing_medium_or_worse(box: Box, tmp_path: Path) -> None
     found = tmp_path / "found.json"
     run(
         "testssl", "--quiet", "--color", "0", "--warnings", "off", "--severity", "MEDIUM", "--jsonfile", found,
-        "--add-ca", box.outside.authority, "--ip", box.host.address, f"{DOMAIN}:443", timeout_s=400, is_checked=False,
+        "--add-ca", box.outside.authority, "--ip", box.host.address, f"{DOMAIN}:443", timeout_s=1200, is_checked=False,
     )  # fmt: skip
     findings = json.loads(found.read_text())
     bad = [f for f in findings if f["severity"] in {"MEDIUM", "HIGH", "CRITICAL", "FATAL"}]
@@ -178,9 +203,9 @@ def test_testssl_finds_nothing_medium_or_worse(box: Box, tmp_path: Path) -> None
 def test_lynis_rates_it_80_or_more(box: Box) -> None:
     """lynis.prf says what is skipped, and why."""
     box.host.copy(HERE / "lynis.prf", "/root/lynis.prf")
-    box.host.ssh("apt-get install -qq -y --no-install-recommends lynis >/dev/null 2>&1", 300)
-    box.host.ssh("lynis audit system --profile /root/lynis.prf --quick --no-colors --quiet </dev/null; true", 300)
-    report = box.host.ssh("cat /var/log/lynis-report.dat; apt-get purge -qq -y lynis >/dev/null 2>&1; rm /root/lynis.prf")
+    box.host.ssh(f"{APT} install --no-install-recommends lynis >/dev/null 2>&1", 600)
+    box.host.ssh("lynis audit system --profile /root/lynis.prf --quick --no-colors --quiet </dev/null; true", 900)
+    report = box.host.ssh(f"cat /var/log/lynis-report.dat; {APT} purge lynis >/dev/null 2>&1; rm /root/lynis.prf", 600)
     index = next(int(line.split("=")[1]) for line in report.splitlines() if line.startswith("hardening_index="))
     asked = "\n".join(line for line in report.splitlines() if line.startswith(("warning", "suggestion")))
     assert index >= 80, f"{index}\n{asked}"
@@ -193,15 +218,13 @@ def knock_at_ssh(box: Box, source: str, times: int, user: str = "admin") -> None
             "ssh", "-b", source, "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null",
             "-o", "ConnectTimeout=2", "-o", "IdentityFile=/dev/null", f"{user}@{box.host.address}", "true",
         ]  # fmt: skip
-        try:
-            subprocess.run(words, capture_output=True, timeout=10, check=False)
-        except subprocess.TimeoutExpired:
-            return  # nobody answers any more
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            subprocess.run(words, capture_output=True, timeout=20, check=False)
 
 
 def reaches_ssh(box: Box, source: str) -> bool:
     try:
-        with socket.create_connection((box.host.address, 22), timeout=2, source_address=(source, 0)) as caller:
+        with socket.create_connection((box.host.address, 22), timeout=10, source_address=(source, 0)) as caller:
             return caller.recv(4) == b"SSH-"
     except OSError:
         return False
@@ -215,16 +238,16 @@ def test_a_dozen_wrong_ssh_logins_are_banned_also_after_a_reboot_and_nobody_else
     stranger = box.outside.stranger
     assert reaches_ssh(box, stranger)
     knock_at_ssh(box, stranger, 12)
-    wait(lambda: stranger in banned(box), 30, "fail2ban bans the stranger")
-    assert not reaches_ssh(box, stranger)
+    wait(lambda: stranger in banned(box), 120, "fail2ban bans the stranger")
+    wait(lambda: not reaches_ssh(box, stranger), 20, "the ban is in force")  # it is listed a moment before it is
     assert reaches_ssh(box, box.outside.address), "only the stranger is banned"
     box.host.reboot()
-    wait(lambda: stranger in banned(box), 30, "the ban is remembered")
-    assert not reaches_ssh(box, stranger)
+    wait(lambda: stranger in banned(box), 120, "the ban is remembered")
+    wait(lambda: not reaches_ssh(box, stranger), 20, "the ban is in force again")
     assert box.host.ssh("echo in").strip() == "in"
     box.host.ssh(f"fail2ban-client unban {stranger}")
-    wait(lambda: reaches_ssh(box, stranger), 20, "who was let in again gets in")
-    wait(box.is_well, 60, "it is well again")
+    wait(lambda: reaches_ssh(box, stranger), 60, "who was let in again gets in")
+    wait(box.is_well, 120, "it is well again")
 
 
 @pytest.mark.parametrize("way", ["PasswordAuthentication=yes", "KbdInteractiveAuthentication=yes"])
@@ -242,6 +265,6 @@ def test_no_password_is_asked(box: Box, way: str) -> None:
         f"root@{box.host.address}",
         "true",
     ]
-    told = subprocess.run(words, capture_output=True, text=True, timeout=20, check=False)
+    told = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
     assert told.returncode != 0
     assert "Permission denied (publickey)" in told.stderr

@@ -10,7 +10,7 @@ import pytest
 from appliance.box import Box, wait
 
 RENEW = "/usr/local/sbin/mostrador-renew"
-LIFE_S = 45
+LIFE_S = 60
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def test_three_renewals_in_a_row_show_three_certificates_without_a_refused_conne
     seen = [box.certificate()["serialNumber"]]
     for _ in range(3):
         box.host.ssh(f"{RENEW} --now", 300)
-        wait(lambda: box.certificate()["serialNumber"] != seen[-1], 10, "nginx shows the new one")
+        wait(lambda: box.certificate()["serialNumber"] != seen[-1], 60, "nginx shows the new one")
         seen.append(box.certificate()["serialNumber"])
     assert len(set(seen)) == 4
     assert box.is_well()
@@ -48,7 +48,7 @@ def test_a_certificate_with_most_of_its_life_before_it_is_left_alone(box: Box) -
 
 
 def test_what_is_due_is_judged_by_the_fraction_of_life_that_is_left(box: Box) -> None:
-    """An authority whose certificates live for less than a minute: soon they will live for days."""
+    """An authority whose certificates live for a minute: soon they will live for days."""
     url = box.outside.start_short_lived_authority(LIFE_S)
     box.host.ssh(f"cp -a {RENEW} /root/renew.kept && sed -i \"s|^directory=.*|directory='{url}'|\" {RENEW}")
     try:
@@ -61,7 +61,7 @@ def test_what_is_due_is_judged_by_the_fraction_of_life_that_is_left(box: Box) ->
         assert serial(box) != first, "less than a third was left"
     finally:
         box.host.ssh(f"mv /root/renew.kept {RENEW} && systemctl start mostrador-renew.service", 300)
-    assert box.is_well()
+    wait(box.is_well, 60, "nginx, whose reload ends by itself, shows a certificate of the authority")
 
 
 def serial(box: Box) -> str:

@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 
 import pytest
 
-from appliance.box import Box
-from appliance.host import Host
+from appliance.box import LOOK, Box, wait
+from appliance.host import SUDOER, Host
 from appliance.outside import Outside
 from appliance.playbook import Played, play
 
+LOCK = "/run/mostrador-play.lock"
 TRACES = "/opt/mostrador /etc/mostrador /var/lib/mostrador /etc/nginx /etc/fail2ban"
 
 
 @pytest.fixture(scope="module")
 def two_plays(box: Box) -> tuple[Played, Played]:
-    """A second play, and one that was started while it was at work."""
+    """A second play, by a user who becomes root, and one that was started while it was at work."""
     found: list[Played] = []
-    first = threading.Thread(target=lambda: found.append(box.play()))
+    before = box.host.try_ssh(f"cat {LOCK}").stdout
+    first = threading.Thread(target=lambda: found.append(box.play(user=SUDOER)))
     first.start()
-    time.sleep(8)
-    late = box.play()
-    first.join()
+    try:
+        wait(lambda: box.host.try_ssh(f"cat {LOCK}").stdout not in {"", before}, 120, "the first one has the lock")
+        late = box.play()
+    finally:
+        first.join()
     return found[0], late
 
 
@@ -59,12 +62,12 @@ def test_secrets_stay_when_the_settings_change(box: Box) -> None:
 
 def test_a_hand_edited_unit_is_put_right_and_told(box: Box) -> None:
     box.host.ssh("sed -i 's/^Restart=.*/Restart=no/' /etc/systemd/system/mostrador-worker.service && systemctl daemon-reload")
-    box.host.ssh("systemctl start mostrador-facts.service")
+    box.host.ssh(LOOK)
     assert box.doctor()["managed_files"]["level"] != "ok"
     played = box.play("site.yml", "--tags", "app,units")  # app: the settings as they were
     assert played.is_good, played.output[-3000:]
     assert "units : Write the unit files" in played.changes()
-    box.host.ssh("systemctl start mostrador-facts.service")
+    box.host.ssh(LOOK)
     assert box.doctor()["managed_files"]["level"] == "ok"
 
 
@@ -98,8 +101,8 @@ def test_a_rehearsal_on_a_bare_server_touches_nothing_and_says_how_far_it_can_te
 
 
 def test_a_server_with_something_on_port_80_is_refused_with_the_reason(other: Host, box: Box) -> None:
-    other.ssh("systemd-run --unit=squatter python3 -m http.server 80")
-    other.wait(lambda: other.try_ssh("grep -q ':0050 ' /proc/net/tcp").returncode == 0, 10, "port 80 is taken")
+    other.ssh("systemd-run --collect --unit=squatter python3 -m http.server 80")
+    other.wait(lambda: other.try_ssh("grep -q ':0050 ' /proc/net/tcp").returncode == 0, 60, "port 80 is taken")
     try:
         told = refused(other, box)
     finally:

@@ -10,10 +10,18 @@ import sys
 # before chatbot is imported: a developer's .env and var/local.env are no part of this
 os.environ["ENV_FILE"] = os.environ["VAR_DIR"] = os.devnull
 
-from bench import ack, backlog, fairness, memory, panel, turns
+from bench import ack, backlog, fairness, memory, panel, retrieval, turns
 from bench.table import show_table, to_json
 
-PARTS = {"ack": ack, "turns": turns, "backlog": backlog, "fairness": fairness, "memory": memory, "panel": panel}
+PARTS = {
+    "ack": ack,
+    "turns": turns,
+    "backlog": backlog,
+    "fairness": fairness,
+    "memory": memory,
+    "panel": panel,
+    "retrieval": retrieval,
+}
 
 
 def main() -> int:
@@ -29,8 +37,10 @@ def main() -> int:
     part = "panel" if given.panel else given.part
     for name in PARTS if part == "all" else [part]:
         print(f"{name} ...", file=sys.stderr, flush=True)  # noqa: T201
-        figures += PARTS[name].measure(given.seconds, given.rounds)
-    print(to_json(figures) if given.json else show_table(figures))  # noqa: T201
+        measured = PARTS[name].measure(given.seconds, given.rounds)
+        # as soon as it is known: a later part that breaks takes nothing away
+        print(to_json(measured) if given.json else show_table(measured), flush=True)  # noqa: T201
+        figures += measured
     return 0 if all(figure.is_met for figure in figures) else 1
 
 

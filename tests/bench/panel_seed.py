@@ -10,7 +10,8 @@ from sqlalchemy import Connection, text
 
 from bench.panel_words import make_sentences
 from bench.site import Site
-from chatbot.content import FaqEntry, publish, save_drafts
+from chatbot.bodies import FaqEntry
+from chatbot.content import publish, save_drafts
 from chatbot.numbers import roll_up, roll_up_days
 
 DAYS = 720

@@ -134,7 +134,7 @@ class Site:
         return f"http://127.0.0.1:{self.llm_port}/v1"
 
     def start_web(self) -> None:
-        self.spawn("web", "-m", "gunicorn", "-c", "python:chatbot.web.server", "wsgi:serve()")
+        self.spawn("web", "-m", "chatbot.web.server")
         self.wait(lambda: is_answering(self.port, "/readyz"), "web is ready")
 
     def start_bare_web(self) -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from acceptance.box import ROOT, Box
@@ -61,7 +62,7 @@ def owner(browser: Browser, box: Box) -> Iterator[BrowserContext]:
     for field in page.locator("input[type=password]").all():
         field.fill(PASSWORD)
     page.locator("main button[type=submit], main form button").first.click()
-    page.wait_for_load_state()
+    page.wait_for_url(lambda url: "/welcome/" not in url)
     if "/login" in page.url:
         log_in(page)
     page.close()
@@ -74,7 +75,7 @@ def log_in(page: Page) -> None:
     page.locator("input[name=email]").fill("duena@example.com")
     page.locator("input[name=password]").fill(PASSWORD)
     page.locator("main form button").first.click()
-    page.wait_for_load_state()
+    page.wait_for_url(lambda url: urlsplit(url).path != "/login")
 
 
 @pytest.fixture
@@ -88,6 +89,16 @@ def page(owner: BrowserContext) -> Iterator[Page]:
     found.close()
     unexpected = [line for line in wrong if "status of 4" not in line]
     assert unexpected == []
+
+
+@pytest.fixture
+def plain(browser: Browser, box: Box) -> Iterator[Page]:
+    """Logged in, without JavaScript. For modules whose owner exists already."""
+    context: BrowserContext = browser.new_context(locale="es-ES", base_url=box.url, java_script_enabled=False)
+    found = context.new_page()
+    log_in(found)
+    yield found
+    context.close()
 
 
 def shoot(page: Page, name: str) -> Path:

@@ -49,11 +49,11 @@ def test_a_wrong_reply_is_mended_tried_published_and_rolled_back(page: Page, box
     page.goto("/release")
     expect(page.locator("main")).to_contain_text("canarias")
     page.locator("main button").filter(has_text="Publicar").first.click()
-    page.wait_for_load_state()
+    expect(page.locator("#toasts")).to_contain_text("Publicado")
     shoot(page, "journey-3-published")
     assert ask(box) == [RIGHT]
 
     page.goto("/release")
     page.locator("main button").filter(has_text="Volver").first.click()
-    page.wait_for_load_state()
+    expect(page.locator("#toasts")).to_contain_text("vuelve a responder")
     assert ask(box) == [WRONG]

@@ -30,6 +30,7 @@ FOCUSED = """() => {
 
 def go_to(page: Page, *, name: str = "", tag: str = "", href: str = "", value: str = "") -> None:
     """Tab until the focus is on it, each stop visible."""
+    page.wait_for_load_state()
     stops = []
     for _ in range(MOST_STOPS):
         page.keyboard.press("Tab")
@@ -73,7 +74,7 @@ def test_the_main_jobs_by_keyboard_alone(page: Page, box: Box) -> None:
     skip(page)
     go_to(page, tag="summary")
     page.keyboard.press("Enter")
-    assert page.locator("main details[open]").count() > 0
+    expect(page.locator("main details[open]").first).to_be_visible()
 
     # 2. mend it in the draft
     go_to(page, href="/content/faq/devolver", tag="a")
@@ -103,7 +104,7 @@ def test_the_main_jobs_by_keyboard_alone(page: Page, box: Box) -> None:
     page.goto("/release")
     go_to(page, name="Volver", tag="button")
     page.keyboard.press("Enter")
-    page.wait_for_load_state()
+    expect(page.locator("#toasts")).to_contain_text("vuelve a responder")
     assert ask(box) == [WRONG]
 
     # 5. pause, and go on

@@ -123,6 +123,7 @@ def test_a_finger_that_does_not_fit_opens_nothing_and_makes_nothing(tab: Page, b
     tab.locator("input[name=email]").fill(EMAIL)
     tab.locator("input[name=password]").fill(PASSWORD)
     tab.get_by_role("button", name="Iniciar sesión", exact=True).click()
+    expect(tab.get_by_role("heading", name="Inicio")).to_be_visible()
     plug_in(tab, is_verified=False)
     tab.goto("/account/passkeys")
     before = count(box)

@@ -31,6 +31,7 @@ def set_up(page: Page) -> tuple[str, list[str]]:
     page.get_by_role("link", name="Configurarlo").click()
     shoot(page, "second-factor-set-up")
     expect(page.locator("main img")).to_be_visible()
+    page.wait_for_load_state()
     assert page.locator("main img").evaluate("image => image.naturalWidth") > 100  # drawn, and not refused by the policy
     page.get_by_text("No puedo escanearlo").click()
     key = page.locator("[data-key]").inner_text()
@@ -42,6 +43,7 @@ def set_up(page: Page) -> tuple[str, list[str]]:
     page.get_by_label("Código", exact=True).fill(read_code(key))
     page.get_by_role("button", name="Activarlo").click()
     expect(page.get_by_role("heading", name="Guarda estos códigos")).to_be_visible()
+    page.wait_for_load_state()
     shoot(page, "recovery-codes")
     recovery = read_recovery(page)
     assert len(recovery) == 10, page.locator("main").inner_text()
@@ -73,7 +75,7 @@ def test_set_up_then_asked_for_at_the_login(browser: Browser, page: Page, box: B
         expect(stranger.get_by_text("Ese no es el código")).to_be_visible()
         stranger.get_by_label("Código").fill(read_code(key, steps_on=1))
         stranger.get_by_role("button", name="Iniciar sesión").click()
-        stranger.wait_for_load_state()
+        expect(stranger.get_by_role("heading", name="Inicio")).to_be_visible()
         stranger.goto("/conversations")
         assert stranger.url.endswith("/conversations")
 
@@ -83,7 +85,7 @@ def test_set_up_then_asked_for_at_the_login(browser: Browser, page: Page, box: B
         shoot(stranger, "recovery-code-asked")
         stranger.get_by_label("Código de recuperación").fill(recovery[3].upper())
         stranger.get_by_role("button", name="Iniciar sesión").click()
-        stranger.wait_for_load_state()
+        expect(stranger.get_by_role("heading", name="Inicio")).to_be_visible()
         stranger.goto("/conversations")
         assert stranger.url.endswith("/conversations")
     finally:
@@ -109,7 +111,7 @@ def test_a_long_article_survives_the_end_of_its_login(browser: Browser, box: Box
     expect(page.get_by_role("heading", name="Aquí está lo que estabas enviando")).to_be_visible()
     shoot(page, "what-you-were-sending")
     page.get_by_role("button", name="Enviarlo ahora").click()
-    page.wait_for_load_state()
+    expect(page.locator("#toasts")).to_contain_text("Guardado en el borrador")
     with box.engine.connect() as connection:
         bodies = (
             connection.exec_driver_sql("SELECT body::text FROM revision WHERE body::text LIKE '%%Lavar colchas%%'")

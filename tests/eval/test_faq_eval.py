@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from chatbot.content import Content, FaqEntry
+from chatbot.bodies import Content, FaqEntry
 from chatbot.content_file import parse
 from chatbot.knowledge.faq import FaqIndex
 from chatbot.reply import CustomerMessage, Language, TurnInput
@@ -182,6 +182,7 @@ def test_public_set_with_typos() -> None:
     assert figures.answered >= 0.70
 
 
+@pytest.mark.thorough
 def test_public_set_with_each_entry_hidden() -> None:
     entries, meant, _ = load_public()
     false = hide_in_turn(entries, meant)

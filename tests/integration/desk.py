@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from sqlalchemy import Engine, text
 
 from chatbot import queue
 from chatbot.answer import answer
+from chatbot.bodies import Body
 from chatbot.content import publish, save_drafts
 from chatbot.db import db
 from chatbot.llm import Means
@@ -28,7 +30,10 @@ WORKER = 7
 class Desk:
     """account_id, inbox_ids: what is ours. post() answers the status; work() answers all that is due."""
 
-    def __init__(self, app: Flask, pretend: PretendChatwoot, account_id: int | None, inbox_ids: tuple[int, ...]) -> None:
+    def __init__(
+        self, app: Flask, pretend: PretendChatwoot, account_id: int | None, inbox_ids: tuple[int, ...],
+        content: Sequence[Body] = CONTENT,
+    ) -> None:  # fmt: skip
         self.app, self.pretend = app, pretend
         access = pretend.access()
         self.settings = Settings(
@@ -46,7 +51,7 @@ class Desk:
         with app.app_context():
             self.engine: Engine = db.engine
         with self.engine.begin() as connection:
-            save_drafts(connection, CONTENT, "test")
+            save_drafts(connection, content, "test")
             publish(connection, "test")
 
     def clear(self) -> None:

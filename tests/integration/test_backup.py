@@ -17,6 +17,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from conftest import thorough
 from postgres import GivenPostgres, Postgres
 from pyrage import x25519
 from sqlalchemy import make_url
@@ -90,6 +91,7 @@ def test_without_content_the_proof_says_so(make_database: Callable[[], str], tmp
     assert proof["secrets"] == "none is stored"
 
 
+@pytest.mark.thorough
 def test_what_is_written_during_the_dump_is_in_neither_the_dump_nor_the_manifest(shop: Shop) -> None:
     writing = subprocess_writer(shop)
     try:
@@ -118,7 +120,7 @@ def flip(bundle: Bundle, position: float) -> None:
     bundle.path.write_bytes(content)
 
 
-@pytest.mark.parametrize("position", [0.003, 0.1, 0.5, 0.9, 0.9999])
+@pytest.mark.parametrize("position", [0.003, 0.5, *thorough(0.1, 0.9, 0.9999)])
 def test_a_flipped_bit_is_noticed(shop: Shop, position: float) -> None:
     bundle = shop.make(NOW)
     flip(bundle, position)
@@ -128,7 +130,7 @@ def test_a_flipped_bit_is_noticed(shop: Shop, position: float) -> None:
     assert "damaged" in (bundle.problem or "")
 
 
-@pytest.mark.parametrize("rest", [0.0, 0.3, 0.99, -1])
+@pytest.mark.parametrize("rest", [0.3, *thorough(0.0, 0.99, -1)])
 def test_a_cut_file_is_noticed(shop: Shop, rest: float) -> None:
     bundle = shop.make(NOW)
     content = bundle.path.read_bytes()
@@ -155,6 +157,7 @@ def test_a_dump_of_an_older_state_is_noticed(shop: Shop) -> None:
     assert not bundle.counts
 
 
+@pytest.mark.thorough
 def test_a_change_without_a_new_row_is_noticed_too(shop: Shop) -> None:
     older = unpack(shop.make(NOW), shop.key)["database.dump"]
     shop.run("UPDATE conversation SET updated_at = now() + interval '1 minute' WHERE chatwoot_id = 1")
@@ -175,6 +178,7 @@ def test_a_member_that_isnt_the_manifests_is_noticed(shop: Shop) -> None:
         prove(shop, bundle)
 
 
+@pytest.mark.thorough
 def test_an_older_bundle_under_a_new_name_is_noticed(shop: Shop) -> None:
     older = shop.make(NOW)
     renamed = Bundle(shop.folder / "mostrador-20261126T030000Z.tar.age")
@@ -197,6 +201,7 @@ def test_content_that_no_longer_answers_doesnt_count(shop: Shop) -> None:
         shop.make(NOW)
 
 
+@pytest.mark.thorough
 def test_a_sudden_shrink_is_kept_but_doesnt_count_until_somebody_says_that_it_is_right(shop: Shop) -> None:
     shop.run(
         "INSERT INTO webhook (body) SELECT decode(md5(n::text) || md5((n + 1)::text), 'hex') FROM generate_series(1, 20000) n"
@@ -225,6 +230,7 @@ def test_refused_where_it_could_fill_the_disk(shop: Shop) -> None:
     assert list_bundles(shop.folder) == []
 
 
+@pytest.mark.thorough
 def test_a_disk_that_fills_up_all_the_same_leaves_no_half_bundle(shop: Shop) -> None:
     """A limit on the size of files stands for the disk: the dump can't be written to its end."""
     first = shop.make(NOW)
@@ -244,20 +250,29 @@ def test_a_disk_that_fills_up_all_the_same_leaves_no_half_bundle(shop: Shop) -> 
     assert [b.name for b in list_bundles(shop.folder)] == [first.name]
 
 
-def test_a_second_run_is_refused_while_one_is_at_work(shop: Shop) -> None:
-    shop.make(NOW)
+@pytest.mark.thorough
+def test_a_second_run_waits_and_a_proof_or_restore_is_refused_while_one_is_at_work(shop: Shop) -> None:
+    bundle = shop.make(NOW)
     with blocked_at(shop, "LOCK TABLE conversation IN ACCESS EXCLUSIVE MODE"):
         first = shop.start("make")
         wait_until((shop.folder / ".work").exists)
-        code, _, err = shop.command("make")
-        assert code == 1
-        assert "another backup, proof or restore is running" in err
-        code, _, err = shop.command("prove")
-        assert code == 1
-        assert "another backup, proof or restore is running" in err
+        second = shop.start("make", "--json")
+        assert second.stderr is not None
+        line = second.stderr.readline()
+        assert line == "another backup, proof or restore is running: this one waits for its end, up to ten minutes\n"
+        for words in (("prove",), ("restore", str(bundle.path), "--replace")):
+            code, _, err = shop.command(*words)
+            assert code == 1
+            assert "refused: another backup, proof or restore is running" in err
     with first:
         _, err = first.communicate(timeout=120)
     assert first.returncode == 0, err
+    with second:
+        out, err = second.communicate(timeout=120)
+    assert second.returncode == 0, err
+    made = json.loads(out)
+    assert made["counts"]
+    assert made["name"] in {b.name for b in list_bundles(shop.folder)}
 
 
 class blocked_at:
@@ -290,7 +305,8 @@ STAGES = {
 }
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.thorough
+@pytest.mark.parametrize("stage", ["restoring", *thorough("dumping", "packing", "named")])
 def test_a_killed_run_leaves_nothing_that_counts_and_the_next_one_cleans_up(shop: Shop, stage: str) -> None:
     for _ in range(10):  # a stage may pass between two looks
         shutil.rmtree(shop.folder, ignore_errors=True)
@@ -308,6 +324,7 @@ def test_a_killed_run_leaves_nothing_that_counts_and_the_next_one_cleans_up(shop
     assert shop.make(datetime.now(UTC) + timedelta(seconds=5)).counts
 
 
+@pytest.mark.thorough
 def test_being_told_to_end_leaves_nothing(shop: Shop) -> None:
     with blocked_at(shop, "LOCK TABLE conversation IN ACCESS EXCLUSIVE MODE"):
         process = shop.start("make")
@@ -319,6 +336,7 @@ def test_being_told_to_end_leaves_nothing(shop: Shop) -> None:
     assert list_bundles(shop.folder) == []
 
 
+@pytest.mark.thorough
 def test_older_ones_go_after_a_proof_and_none_after_a_failure(shop: Shop) -> None:
     for day in range(9):
         shop.make(NOW + timedelta(days=day))
@@ -336,6 +354,7 @@ def test_without_a_key_nothing_is_made(shop: Shop) -> None:
         shop.make(NOW)
 
 
+@pytest.mark.thorough
 def test_the_commands_in_order(shop: Shop) -> None:
     code, out, err = shop.command("make", "--json")
     assert code == 0, err
@@ -358,6 +377,7 @@ def test_the_commands_in_order(shop: Shop) -> None:
     assert "doesn't count" in out
 
 
+@pytest.mark.thorough
 def test_the_key_is_shown_with_what_it_is_for_and_a_new_one_fits_a_key_file(shop: Shop) -> None:
     code, out, _ = shop.command("key")
     assert code == 0
@@ -368,6 +388,7 @@ def test_the_key_is_shown_with_what_it_is_for_and_a_new_one_fits_a_key_file(shop
     assert shop.make(NOW).counts
 
 
+@pytest.mark.thorough
 def test_a_bundle_of_another_key_is_proved_with_the_key_from_standard_input(shop: Shop) -> None:
     bundle, old = shop.make(NOW), shop.key
     shop.places.key_file.write_text(f"{x25519.Identity.generate()}\n")

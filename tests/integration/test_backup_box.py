@@ -35,6 +35,7 @@ def read_installation(box: Box) -> object:
     return box.rows("SELECT installation_id FROM instance")[0]["installation_id"]
 
 
+@pytest.mark.thorough
 def test_yesterdays_bundle_restored_while_the_old_box_lives_says_nothing_twice(
     make_box: Maker,
     as_shop: Callable[[str], Shop],
@@ -60,6 +61,7 @@ def test_yesterdays_bundle_restored_while_the_old_box_lives_says_nothing_twice(
     old.check()
 
 
+@pytest.mark.thorough
 def test_what_nobody_answered_while_there_was_no_box_is_answered_once(
     make_box: Maker,
     as_shop: Callable[[str], Shop],

@@ -83,6 +83,7 @@ def test_what_is_no_longer_what_was_proved_is_not_copied(shop: Shop, restic: Pat
     assert not (restic / "calls").exists()
 
 
+@pytest.mark.thorough
 def test_a_password_of_its_own_is_used(shop: Shop, restic: Path) -> None:
     with (shop.places.backup_settings_folder / "restic.env").open("a") as file:
         file.write('RESTIC_PASSWORD="own"\n')
@@ -90,6 +91,7 @@ def test_a_password_of_its_own_is_used(shop: Shop, restic: Path) -> None:
     assert {line.split()[1] for line in (restic / "calls").read_text().splitlines()} == {"own"}
 
 
+@pytest.mark.thorough
 def test_a_copy_that_fails_is_told_and_the_backup_counts_all_the_same(shop: Shop, restic: Path) -> None:
     (restic / "refuses").write_text("backup")
     code, _, err = shop.command("make")
@@ -101,6 +103,7 @@ def test_a_copy_that_fails_is_told_and_the_backup_counts_all_the_same(shop: Shop
     assert bundle.proof["copied_at"] is None
 
 
+@pytest.mark.thorough
 def test_a_copy_that_hangs_is_ended(shop: Shop, restic: Path) -> None:
     (restic / "hangs").write_text("backup")
     bundle = shop.make(NOW)
@@ -109,6 +112,7 @@ def test_a_copy_that_hangs_is_ended(shop: Shop, restic: Path) -> None:
     assert bundle.counts
 
 
+@pytest.mark.thorough
 def test_a_repository_that_only_takes_in_is_a_good_one(shop: Shop, restic: Path) -> None:
     (restic / "refuses").write_text("forget")
     code, out, err = shop.command("make")

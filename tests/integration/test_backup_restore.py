@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
@@ -10,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from conftest import thorough
 from postgres import GivenPostgres, Postgres
 from pydantic import SecretStr
 from pyrage import x25519
@@ -99,6 +101,7 @@ def test_round_trip_onto_an_empty_box_with_another_key(make_shop: MakeShop) -> N
     assert new.databases() == {new.database}
 
 
+@pytest.mark.thorough
 def test_what_a_former_key_encrypted_needs_it_no_longer(make_shop: MakeShop) -> None:
     old = fill(make_shop())
     former, newer = old.config.secret_key.get_secret_value(), "the-newer-secret-key-of-that-box-123456"
@@ -129,6 +132,7 @@ def test_it_starts_held_as_another_installation(make_shop: MakeShop) -> None:
     assert new.run("SELECT installation_id FROM instance") == [new_id]
 
 
+@pytest.mark.thorough
 def test_also_the_own_backup_put_back_is_another_installation_and_held(make_shop: MakeShop) -> None:
     shop = fill(make_shop())
     bundle = shop.make(NOW)
@@ -142,6 +146,7 @@ def test_also_the_own_backup_put_back_is_another_installation_and_held(make_shop
     assert found["former_database"] in shop.databases(), "what was there is put aside, not away"
 
 
+@pytest.mark.thorough
 def test_a_restore_that_was_cut_off_and_begins_again_keeps_what_the_first_one_replaced(make_shop: MakeShop) -> None:
     shop = fill(make_shop())
     bundle = shop.make(NOW)
@@ -165,6 +170,7 @@ def count_former(shop: Shop) -> int:
         return int(connection.scalar(text("SELECT count(*) FROM conversation")) or 0)
 
 
+@pytest.mark.thorough
 def test_what_was_on_its_way_at_the_backup_is_in_doubt(make_shop: MakeShop) -> None:
     old = fill(make_shop())
     old.run(
@@ -191,6 +197,7 @@ def test_a_database_with_content_is_refused(make_shop: MakeShop) -> None:
     assert read_rows(new) == before
 
 
+@pytest.mark.thorough
 def test_what_came_in_while_a_new_box_waited_for_its_backup_is_put_aside(make_shop: MakeShop) -> None:
     """The domain leads to it already; Chatwoot is read for what came since the backup."""
     old = fill(make_shop())
@@ -204,6 +211,7 @@ def test_what_came_in_while_a_new_box_waited_for_its_backup_is_put_aside(make_sh
     assert new.run("SELECT count(*) FROM conversation") == [40]
 
 
+@pytest.mark.thorough
 def test_a_database_in_use_is_refused_and_stays(make_shop: MakeShop) -> None:
     old = fill(make_shop())
     bundle = old.make(NOW)
@@ -218,7 +226,7 @@ def test_a_database_in_use_is_refused_and_stays(make_shop: MakeShop) -> None:
     assert new.run("SELECT count(*) FROM conversation") == [0]
 
 
-@pytest.mark.parametrize("harm", ["flipped", "cut", "wrong key", "older dump"])
+@pytest.mark.parametrize("harm", ["flipped", *thorough("cut", "wrong key", "older dump")])
 def test_a_spoiled_bundle_touches_nothing(make_shop: MakeShop, harm: str) -> None:
     old = fill(make_shop())
     first, key = old.make(NOW), old.key
@@ -241,6 +249,13 @@ def test_a_spoiled_bundle_touches_nothing(make_shop: MakeShop, harm: str) -> Non
     assert new.run("SELECT count(*) FROM conversation") == [0]
 
 
+def wait_until_free(shop: Shop) -> None:
+    """Until the last of a killed command's children is gone, and the lock with it."""
+    with (shop.places.backup_folder / ".lock").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+
+
+@pytest.mark.thorough
 def test_a_killed_restore_leaves_the_database_as_it_was(make_shop: MakeShop) -> None:
     old = fill(make_shop())
     bundle = old.make(NOW)
@@ -250,12 +265,14 @@ def test_a_killed_restore_leaves_the_database_as_it_was(make_shop: MakeShop) -> 
         while f"{new.database}_proof" not in old.run("SELECT datname FROM pg_database"):
             assert process.poll() is None
         os.killpg(process.pid, signal.SIGKILL)
+    wait_until_free(new)
     assert new.run("SELECT count(*) FROM conversation") == [0]
     new.restore(bundle, old.key)
     assert new.run("SELECT count(*) FROM conversation") == [40]
     assert new.databases() == {new.database}
 
 
+@pytest.mark.thorough
 def test_the_command_with_the_key_from_standard_input_and_the_settings_files(make_shop: MakeShop, tmp_path: Path) -> None:
     old = fill(make_shop())
     bundle = old.make(NOW)
@@ -275,6 +292,7 @@ def test_the_command_with_the_key_from_standard_input_and_the_settings_files(mak
     assert "mostrador_restore_replace" in err
 
 
+@pytest.mark.thorough
 def test_a_setting_of_the_environment_here_isnt_overwritten(make_shop: MakeShop, monkeypatch: pytest.MonkeyPatch) -> None:
     old = fill(make_shop())
     new = make_shop()
@@ -283,12 +301,14 @@ def test_a_setting_of_the_environment_here_isnt_overwritten(make_shop: MakeShop,
     assert new.restore(old.make(NOW), old.key)["settings_carried"] == []
 
 
+@pytest.mark.thorough
 def test_after_going_back_to_a_release_its_backups_count_on_the_newer_schema(make_shop: MakeShop) -> None:
     old = fill(make_shop())
     old.run("UPDATE alembic_version SET version_num = '9999'")
     assert old.make(NOW).counts
 
 
+@pytest.mark.thorough
 def test_the_backup_of_an_older_release_is_brought_to_todays_tables_before_anything_is_asked(make_shop: MakeShop) -> None:
     old = fill(make_shop())
     old.run("UPDATE alembic_version SET version_num = '0000'")
@@ -306,7 +326,7 @@ def test_a_file_that_cant_be_read_isnt_called_damaged(make_shop: MakeShop) -> No
         old.restore(bundle, old.key, replace=True)
 
 
-@pytest.mark.parametrize("name", ["etc/../../x", "etc//srv/x"])
+@pytest.mark.parametrize("name", ["etc/../../x", *thorough("etc//srv/x")])
 def test_the_path_of_a_bundle_tells_nothing_to_the_tar(make_shop: MakeShop, name: str) -> None:
     old = fill(make_shop())
     bundle = old.make(NOW)

@@ -115,6 +115,7 @@ def test_a_customers_message_that_cannot_be_read_is_handed_off(desk: Desk) -> No
     assert len(desk.pretend.replies(number, private=True)) == 1
 
 
+@pytest.mark.thorough
 def test_every_string_in_text_name_and_attributes_gets_an_outcome(desk: Desk) -> None:
     desk.clear()
     for number, string in enumerate(STRINGS, start=1):
@@ -169,7 +170,12 @@ def mutated_payloads(draw: st.DrawFn) -> dict[str, Any]:
     return body
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.thorough
+@settings(
+    max_examples=300,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(body=mutated_payloads())
 def test_a_mutated_payload_never_breaks_intake(desk: Desk, body: dict[str, Any]) -> None:
     before = desk.rows("SELECT count(*) AS n FROM webhook")[0]["n"]

@@ -12,17 +12,14 @@ from click.testing import Result
 from flask import Flask
 from sqlalchemy import Connection, Engine, create_engine, func, select, update
 
+from chatbot.bodies import Article, Content, FaqEntry, make_content
+from chatbot.body_types import Body
 from chatbot.content import (
-    Article,
-    Body,
-    Content,
-    FaqEntry,
     forget_content,
     list_releases,
     live_release_id,
     load_content,
     load_draft,
-    make_content,
     publish,
     remove_drafts,
     roll_back,
@@ -163,7 +160,7 @@ def test_saves_at_the_same_time_lose_and_double_nothing(make_database: object) -
 def test_the_sample_is_loaded_only_where_there_is_nothing(connection: Connection) -> None:
     release_id = load_sample(connection)
     assert release_id == live_release_id(connection)
-    assert count(connection, release_revision) == 58
+    assert count(connection, release_revision) == 65
     assert load_sample(connection) is None
     assert connection.execute(select(Instance.live_release_id)).scalar() == release_id
 

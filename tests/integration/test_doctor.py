@@ -426,7 +426,9 @@ def is_ready(method: str, path: str, headers: dict[str, str], body: bytes) -> tu
 
 def test_nothing_of_the_box_is_told_where_this_is_no_box(patient: Patient) -> None:
     absent = ("ready", "nginx", "certificate", "facts", "units", "firewall", "fail2ban", "logs", "private_files", "backup")
-    assert {patient.see(check_id) for check_id in (*absent, "managed_files", "reboot", "monitoring", "canary")} == {"absent"}
+    assert {
+        patient.see(check_id) for check_id in (*absent, "managed_files", "reboot", "updates", "system", "monitoring", "canary")
+    } == {"absent"}
 
 
 def test_ready_through_the_door(patient: Patient) -> None:
@@ -518,6 +520,7 @@ def unit(active: str, kind: str = "simple") -> dict[str, str]:
     [
         ("fail2ban.service", unit("active"), "ok ok"),
         ("fail2ban.service", unit("inactive"), "fail bad"),
+        ("fail2ban.service", unit("deactivating"), "ok ok"),
         ("mostrador-backup.service", unit("inactive", "oneshot"), "ok ok"),
         ("mostrador-backup.service", unit("activating", "oneshot"), "ok ok"),
         ("mostrador-renew.service", unit("failed", "oneshot"), "fail bad"),
@@ -541,6 +544,8 @@ def test_units(patient: Patient, name: str, state: dict[str, str], seen: str) ->
         ("managed_files", "managed", {"count": 9, "changed": [], "missing": []},
          {"count": 9, "changed": [], "missing": ["/etc/x"]}, "warn changed"),
         ("reboot", "reboot", {"is_pending": True, "days": 0}, {"is_pending": True, "days": 3}, "warn pending"),
+        ("updates", "updates", {"days": 1.0, "off": [], "is_busy": False, "half": []},
+         {"days": 1.0, "off": ["apt-daily.timer"], "is_busy": False, "half": []}, "fail off"),
         ("logs", "journal", {"is_persistent": True, "is_capped": True, "bytes": 5},
          {"is_persistent": False, "is_capped": True, "bytes": 0}, "fail volatile"),
         ("logs", "journal", {"is_persistent": True, "is_capped": True, "bytes": 5},
@@ -586,6 +591,8 @@ def test_a_newer_release_is_told(patient: Patient, tmp_path: Path, monkeypatch: 
     (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: mostrador\nVersion: 0.1.0\n")
     monkeypatch.syspath_prepend(tmp_path)
     assert patient.see("release") == "absent"
+    patient.facts()
+    assert patient.see("release") == "ok unset", "a box says that nobody looks"
     said = {"newest": b"99.0.0\n"}
     with Door(lambda *_: (200, {}, said["newest"]), days=None) as door:
         patient.settings(releases_url=f"http://127.0.0.1:{door.port}/newest")

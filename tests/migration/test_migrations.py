@@ -65,6 +65,7 @@ def test_downgrade_leaves_nothing(empty_database: str) -> None:
     assert read_rows(engine, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'") == []
 
 
+@pytest.mark.thorough
 def test_two_migrations_at_once_wait_for_each_other(empty_database: str) -> None:
     environment = {**os.environ, "DATABASE_URL": empty_database, "SECRET_KEY": SECRET_KEY, "ENVIRONMENT": "test"}
     command = [sys.executable, "-m", "flask", "--app", "wsgi", "db", "upgrade"]
@@ -112,7 +113,7 @@ def test_migration_files_are_numbered_in_order() -> None:
     assert [n[:4] for n in names] == [f"{i:04}" for i in range(1, len(names) + 1)]
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_a_locked_table_stops_the_migration_soon_and_leaves_it_undone(empty_database: str) -> None:
     migrate(empty_database)
     blocker = create_engine(empty_database, poolclass=NullPool).connect()

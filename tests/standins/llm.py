@@ -20,6 +20,7 @@ import socket
 import socketserver
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -37,6 +38,8 @@ class Plan:
     | close (before answering) | close_in_body | drip_headers | drip | silent (never answers).
     answer: fields of the structured answer that replace the made-up ones; raw: the message's whole content;
     model: only requests for this model; times: how many requests, None for all.
+    writer: makes the structured answer from the request's body, in place of make_answer.
+    transcript: what voice notes say; seconds: their length as the server counts it, None where it doesn't.
     """
 
     mode: str = "ok"
@@ -48,6 +51,9 @@ class Plan:
     model: str = ""
     times: int | None = None
     usage: bool = True
+    writer: Callable[[dict[str, Any]], dict[str, Any]] | None = None
+    transcript: str = "¿Hacéis envíos a Canarias?"
+    seconds: float | None = None
 
 
 class LlmStandIn:
@@ -79,7 +85,8 @@ class LlmStandIn:
 
     @property
     def requests(self) -> list[dict[str, Any]]:
-        """Bodies of the chat requests so far, oldest first, each with "_key", the key it came with, and "_at"."""
+        """Bodies of the chat requests so far, oldest first, each with "_key", the key it came with, and "_at". Of a voice note:
+        "_audio", all that was sent."""
         with self._lock:
             return list(self._requests)
 
@@ -150,6 +157,8 @@ class _Connection(socketserver.StreamRequestHandler):
             body = json.loads(content)
             key = headers.get("authorization", "").removeprefix("Bearer ")
             return self._answer(body, stand_in.take({**body, "_key": key, "_at": time.time()}))
+        if path.endswith("/audio/transcriptions"):
+            return self._transcribe(content)
         if "/models/" in path:
             return self._show_model(path.rsplit("/", 1)[1])
         if path == "/_plan":
@@ -159,6 +168,18 @@ class _Connection(socketserver.StreamRequestHandler):
         elif path != "/_requests":
             return self._send(404, {"error": {"message": "no such path"}})
         return self._send(200, stand_in.requests if method == "GET" else {"ok": True})
+
+    def _transcribe(self, content: bytes) -> bool:
+        found = re.search(rb'name="model"\r\n\r\n([^\r]*)', content)
+        model = found[1].decode() if found else ""
+        audio = content.decode("latin-1")
+        plan = self.server.stand_in.take({"model": model, "messages": [], "_audio": audio, "_at": time.time()})
+        if plan.delay_s and self.server.stand_in.closing.wait(plan.delay_s):
+            return False
+        if plan.mode == "status":
+            return self._send(plan.status, {"error": {"message": "planned fault", "code": plan.code or None}})
+        usage = {"type": "duration", "seconds": plan.seconds} if plan.seconds is not None else None
+        return self._send(200, {"text": plan.transcript, "usage": usage})
 
     def _show_model(self, model: str) -> bool:
         """Plans of mode "status" count here too: 401 for a bad key, 404 for no such model."""
@@ -218,6 +239,12 @@ class _Connection(socketserver.StreamRequestHandler):
                 return
 
 
+def read_text(message: dict[str, Any]) -> str:
+    """What a message says beside its pictures."""
+    content = message["content"]
+    return content if isinstance(content, str) else "\n".join(piece.get("text", "") for piece in content)
+
+
 def _error(code: str, body: dict[str, Any], message: str = "") -> dict[str, Any]:
     # real servers quote what they were sent, and so does this one
     sent = json.dumps(body["messages"])
@@ -227,7 +254,8 @@ def _error(code: str, body: dict[str, Any], message: str = "") -> dict[str, Any]
 
 def make_completion(body: dict[str, Any], plan: Plan) -> dict[str, Any]:
     """The answer's whole body for a request."""
-    text = plan.raw if plan.raw is not None else json.dumps(make_answer(body, plan.answer), ensure_ascii=False)
+    answer = {**plan.writer(body), **plan.answer} if plan.writer else make_answer(body, plan.answer)
+    text = plan.raw if plan.raw is not None else json.dumps(answer, ensure_ascii=False)
     text, finish, refusal = _spoil(plan.mode, text)
     message = {"role": "assistant", "content": text, "refusal": refusal}
     choices = [] if plan.mode == "no_choices" else [{"index": 0, "message": message, "finish_reason": finish}]
@@ -239,7 +267,7 @@ def make_completion(body: dict[str, Any], plan: Plan) -> dict[str, Any]:
         "choices": choices,
     }
     if plan.usage:
-        size = sum(len(m["content"]) for m in body["messages"]) // 4
+        size = sum(len(read_text(m)) for m in body["messages"]) // 4
         completion["usage"] = {"prompt_tokens": size, "completion_tokens": 40, "total_tokens": size + 40}
     return completion
 
@@ -263,7 +291,7 @@ def _spoil(mode: str, text: str) -> tuple[str | None, str, str | None]:
 
 def make_answer(body: dict[str, Any], fixed: dict[str, Any]) -> dict[str, Any]:
     """A valid answer to the request's schema: the first passage's beginning, or else an echo of the last message."""
-    prompt = "\n".join(m["content"] for m in body["messages"] if m["role"] == "user")
+    prompt = "\n".join(read_text(m) for m in body["messages"] if m["role"] == "user")
     passage = PASSAGE.search(prompt)
     schema = body.get("response_format", {}).get("json_schema", {}).get("schema") or _find_schema(body["messages"])
     answer: dict[str, Any] = {}
@@ -284,7 +312,7 @@ def _make_value(name: str, kind: dict[str, Any], passage: str, prompt: str) -> A
     return values.get(kind.get("type", "string"), "")
 
 
-def _find_schema(messages: list[dict[str, str]]) -> dict[str, Any]:
+def _find_schema(messages: list[dict[str, Any]]) -> dict[str, Any]:
     """The schema that stands in the prompt where the server doesn't take one."""
     for message in reversed(messages):
         if '"properties"' in message["content"]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -10,6 +13,9 @@ from chatbot.backup.places import read_environment_file
 from chatbot.config import Config
 from chatbot.web.system import PATH_UNIT, WISH
 from templates.render import evaluate, render
+
+ZONES = ("Etc/UTC", "Europe/Madrid", "Atlantic/Canary", "Europe/Athens", "America/Mexico_City", "America/Tijuana",
+         "America/Bogota", "America/Santiago", "America/Argentina/Buenos_Aires", "America/New_York")  # fmt: skip
 
 
 def test_the_unit_runs_without_rights_and_writes_only_its_folder(system: str) -> None:
@@ -33,6 +39,19 @@ def test_the_panels_wish_is_heard_where_the_web_may_write_it(system: str) -> Non
     assert f"RuntimeDirectory={folder.name}" in web
     assert folder.parent == Path("/run")
     assert PATH_UNIT in evaluate("monitoring_units", os=system), "the button needs root's reader to see it"
+
+
+@pytest.mark.parametrize("zone", ZONES)
+def test_every_night_has_its_backup_and_only_one(system: str, zone: str) -> None:
+    """A moment of UTC is neither skipped nor doubled; with its delay it is over before what is old goes and before restarts."""
+    text = render("systemd/mostrador-backup.timer.j2", os=system, mostrador_timezone=zone)
+    found = re.search(r"^OnCalendar=\*-\*-\* (\d\d):(\d\d):00 UTC$", text, re.MULTILINE)
+    assert found
+    first = datetime(2027, 1, 1, int(found[1]), int(found[2]), tzinfo=UTC)
+    for day in range(0, 366, 7):
+        begins = (first + timedelta(days=day)).astimezone(ZoneInfo(zone))
+        ends = begins + timedelta(minutes=45)
+        assert begins.hour >= 21 or ends.time() < time(3, 40), f"{begins}"
 
 
 @pytest.mark.parametrize("value", ["plain", 'a "b" \\ $HOME `c`', "s3:https://s3.example.org/bucket", "=="])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import re
 import shutil
 import subprocess
@@ -9,14 +10,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
-from templates.render import render
+from templates.render import ROOT, evaluate, render
 
 BASE = "ansible/roles/base/templates"
 HARDENING = "ansible/roles/hardening/templates"
 REDIS = "ansible/roles/redis/templates"
-WITH_KEY = {"hardening_key": {"rc": 0}, "hardening_login": {"stdout": "root"}}
-WITHOUT_KEY = {"hardening_key": {"rc": 1}, "hardening_login": {"stdout": "owner"}}
+WITH_KEY = {"hardening_key": {"rc": 0}, "hardening_login": {"stdout": "root"}, "hardening_root_refused": {"stdout": ""}}
+WITHOUT_KEY = {"hardening_key": {"rc": 1}, "hardening_login": {"stdout": "owner"}, "hardening_root_refused": {"stdout": ""}}
+
+
+def find_task(path: str, name: str) -> dict[str, Any]:
+    tasks = yaml.safe_load((ROOT / "ansible/roles" / path).read_text())
+    task: dict[str, Any] = next(task for task in tasks if task["name"] == name)
+    return task
 
 
 def directives(text: str) -> dict[str, str]:
@@ -65,20 +73,70 @@ def test_nobody_is_shut_out_who_has_only_a_password() -> None:
     assert found["PermitEmptyPasswords"] == "no"
 
 
-def test_wrong_logins_are_banned_by_what_the_journal_says(system: str) -> None:
-    found = directives(render(f"{HARDENING}/jail.conf.j2", os=system))
-    assert found["backend"] == "systemd"
-    assert found["enabled"] == "true"
-    assert found["mode"] == "aggressive"
-    assert found["bantime.increment"] == "true"
+@pytest.mark.parametrize(
+    ("name", "text", "is_refused"),
+    [
+        ("sshd_config", "PermitRootLogin no\n", True),
+        ("sshd_config", "  permitrootlogin = no   # mine", True),
+        ("sshd_config.d/50-cloud-init.conf", 'PermitRootLogin "no"\n', True),
+        ("sshd_config", "#PermitRootLogin no\nPermitRootLogin prohibit-password\n", False),
+        ("sshd_config", "PermitRootLogin without-password\nPermitRootLogin now\n", False),
+        ("sshd_config", "Port 22\nMatch User git\n    PermitRootLogin no\n", False),
+        # the one that ours replaces
+        ("sshd_config.d/00-mostrador.conf", "PermitRootLogin no\n", False),
+    ],
+)
+def test_root_stays_shut_out_where_the_owner_did_it(tmp_path: Path, name: str, text: str, is_refused: bool) -> None:
+    (tmp_path / "sshd_config.d").mkdir()
+    (tmp_path / name).write_text(text)
+    looks = find_task("hardening/tasks/ssh.yml", "Does another file shut root out")
+    script = looks["ansible.builtin.shell"]["cmd"].replace("/etc/ssh", str(tmp_path))
+    said = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True, timeout=20).stdout.strip()
+    written = directives(render(f"{HARDENING}/sshd.conf.j2", **{**WITH_KEY, looks["register"]: {"stdout": said}}))
+    assert ("PermitRootLogin" not in written) == is_refused
+    assert written["PasswordAuthentication"] == "no"
+
+
+def test_an_agent_with_several_keys_may_offer_them_all() -> None:
+    assert "MaxAuthTries" not in directives(render(f"{HARDENING}/sshd.conf.j2", **WITH_KEY))
+
+
+@pytest.mark.parametrize(("jail", "ports", "tries"), [("sshd", "allports", "3"), ("mostrador-panel", "multiport", "10")])
+def test_wrong_logins_are_banned_by_what_the_journal_says(system: str, jail: str, ports: str, tries: str) -> None:
+    found = configparser.RawConfigParser()
+    found.read_string(render(f"{HARDENING}/jail.conf.j2", os=system))
+    assert found[jail]["backend"] == "systemd"
+    assert found[jail]["enabled"] == "true"
+    assert found[jail]["banaction"] == f"nftables[type={ports}]"
+    assert found[jail]["maxretry"] == tries
+    assert found[jail]["bantime.increment"] == "true"
+    assert found["sshd"]["mode"] == "aggressive"
+
+
+def test_others_jails_keep_their_own_rules(system: str) -> None:
+    text = render(f"{HARDENING}/jail.conf.j2", os=system)
+    assert re.findall(r"^\[(.+)\]$", text, re.MULTILINE) == ["sshd", "mostrador-panel"]
+
+
+@pytest.mark.skipif(not shutil.which("sysctl"), reason="sysctl isn't installed here")
+def test_a_kernel_without_one_of_the_keys_is_no_failure(tmp_path: Path) -> None:
+    (tmp_path / "some.conf").write_text("kernel.of_another_kernel = 1\n")
+    words = find_task("hardening/handlers/main.yml", "Load the kernel's settings")["ansible.builtin.command"]["cmd"].split()
+    assert words[-1] == "--system"
+    done = subprocess.run(
+        [*words[:-1], f"--load={tmp_path}/some.conf"], capture_output=True, text=True, check=False, timeout=20
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_the_kernels_routing_is_left_to_others_on_a_shared_box() -> None:
     alone = directives(render(f"{HARDENING}/sysctl.conf.j2"))
-    shared = directives(render(f"{HARDENING}/sysctl.conf.j2", mostrador_coexist=True))
     assert alone["net.ipv4.conf.all.forwarding"] == "0"
-    assert "net.ipv4.conf.all.forwarding" not in shared
     assert alone["fs.suid_dumpable"] == "0"
+    # the one way by which that file gets onto a box
+    takes = find_task("hardening/tasks/main.yml", "The kernel")
+    assert not evaluate(takes["when"], mostrador_coexist=True)
+    assert evaluate(takes["when"], mostrador_coexist=False)
 
 
 def test_redis_listens_on_its_socket_only_and_evicts_no_limit(system: str) -> None:
@@ -90,9 +148,11 @@ def test_redis_listens_on_its_socket_only_and_evicts_no_limit(system: str) -> No
     assert found["maxmemory"] == "32mb"
 
 
-def test_anothers_redis_only_gets_a_socket() -> None:
-    found = directives(render(f"{REDIS}/mostrador.conf.j2", mostrador_coexist=True))
-    assert set(found) == {"unixsocket", "unixsocketperm"}
+def test_anothers_redis_gets_no_settings() -> None:
+    sets_up = find_task("redis/tasks/main.yml", "A Redis of our own")["when"]
+    seen = {"preflight_seen": {"has_others_redis": True}}
+    assert not evaluate(sets_up, mostrador_coexist=True, **seen)
+    assert evaluate(sets_up, mostrador_coexist=False, **seen)
 
 
 def test_updates_reboot_in_the_window_that_was_asked_for(system: str) -> None:

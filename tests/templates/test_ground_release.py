@@ -13,7 +13,7 @@ import pytest
 from templates.render import ROOT
 
 NEEDED = ("chatbot", "scripts", "systemd", "nginx", "setup.cfg", "pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md",
-          "requirements.txt", "requirements-ansible.txt", "wsgi.py")  # fmt: skip
+          "requirements.txt", "requirements-ansible.txt", "wsgi.py", "embedder.py")  # fmt: skip
 
 
 @pytest.fixture
@@ -32,6 +32,7 @@ def build(source: Path) -> str:
     return Path(done.stdout.strip().splitlines()[-1]).name
 
 
+@pytest.mark.thorough
 def test_what_git_knows_nothing_of_is_named_by_its_content(source: Path) -> None:
     first = build(source)
     assert "+src." in first

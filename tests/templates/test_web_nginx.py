@@ -6,10 +6,12 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
-from templates.render import render
+from templates.render import ANSIBLE, evaluate, render
 
 SITE = "nginx/mostrador.conf.j2"
 
@@ -117,3 +119,27 @@ def test_nginx_itself_takes_it(tmp_path: Path) -> None:
     (tmp_path / "nginx.conf").write_text(f"pid {tmp_path}/pid;\nevents {{}}\nhttp {{\n{text}\n}}\n")
     judged = subprocess.run(["nginx", "-t", "-q", "-c", tmp_path / "nginx.conf"], capture_output=True, text=True, check=False)
     assert judged.returncode == 0, judged.stderr
+
+
+def test_only_the_upload_of_documents_takes_more_than_an_import(site: str) -> None:
+    assert "client_max_body_size 64m;" in read_block(site, "location = /documents/upload")
+    assert "client_max_body_size 6m;" in site.rsplit("location / {", maxsplit=1)[1]
+    assert re.findall(r"client_max_body_size (\w+);", site).count("64m") == 1
+
+
+def find_task(name: str) -> dict[str, Any]:
+    tasks = yaml.safe_load((ANSIBLE / "roles/nginx/tasks/main.yml").read_text())
+    task: dict[str, Any] = next(task for task in tasks if task["name"] == name)
+    return task
+
+
+@pytest.mark.parametrize(("addresses", "given"), [([], 101), (["2001:db8::7"], "left out")])
+def test_without_ipv6_the_package_does_not_start_its_example_site(addresses: list[str], given: object) -> None:
+    asked = find_task("Install nginx")["ansible.builtin.apt"]["policy_rc_d"].strip("{} ")
+    assert evaluate(asked, facts={"all_ipv6_addresses": addresses}, omit="left out") == given
+    starts = find_task("Start nginx, now and at every boot")["ansible.builtin.systemd_service"]
+    assert (starts["enabled"], starts["state"]) == (True, "started")
+
+
+def test_a_link_to_a_certificate_that_is_gone_counts_as_none() -> None:
+    assert find_task("Look whether there is a certificate in use")["ansible.builtin.stat"]["follow"] is True

@@ -7,12 +7,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import yaml
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from templates.render import evaluate, render
+from templates.render import ANSIBLE, evaluate, render
 
 DIRECTORY = "https://acme.example/dir"
 CERTBOT = """#!/bin/sh
@@ -97,6 +98,31 @@ def test_the_first_one_is_rehearsed_and_then_used(box: Box) -> None:
     assert ["--dry-run" in words for words in box.asked()] == [True, False]
     assert (box.tls / "fullchain.pem").readlink() == box.live / "fullchain.pem"
     assert (box.folder / "reloaded").read_text() == "reload nginx.service\n"
+
+
+@pytest.mark.parametrize("served", ["fullchain.pem privkey.pem", "privkey.pem", ""])
+def test_one_that_was_got_and_never_served_is_served_by_the_next_run(box: Box, served: str) -> None:
+    box.has(used_days=1, left_days=89)
+    for name in ("fullchain.pem", "privkey.pem"):
+        (box.live / name).write_text(name)
+        (box.tls / name).symlink_to(box.live / name if name in served.split() else "self-signed")
+    done = box.renew()
+    assert done.returncode == 0, done.stderr
+    assert box.asked() == []
+    is_new = served.count(".pem") < 2
+    assert ("nginx serves the present one from now on" in done.stdout) == is_new
+    assert (box.folder / "reloaded").exists() == is_new
+    assert {(box.tls / name).readlink().parent for name in ("fullchain.pem", "privkey.pem")} == {box.live}
+    assert "nothing to do" in box.renew().stdout
+    changed = yaml.safe_load((ANSIBLE / "roles/certbot/tasks/main.yml").read_text())[-1]["changed_when"]
+    assert evaluate(changed, certbot_result={"stdout": done.stdout}) == is_new
+
+
+def test_what_is_not_there_takes_no_self_signed_ones_place(box: Box) -> None:
+    box.has(used_days=1, left_days=89)
+    (box.tls / "fullchain.pem").symlink_to("self-signed.pem")
+    assert box.renew().returncode == 0
+    assert str((box.tls / "fullchain.pem").readlink()) == "self-signed.pem"
 
 
 def test_another_name_or_another_authority_makes_a_new_one(box: Box) -> None:

@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
 from templates.render import ROOT, evaluate, render
 
@@ -55,6 +56,7 @@ def test_a_process_stays_in_its_release_while_the_link_moves(unit: str) -> None:
     assert read_unit["ExecStart"].startswith("/usr/bin/env venv/bin/python ")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("memory_mb", [961, 1_950, 3_900, 64_000])
 def test_the_limits_leave_room_for_postgresql(memory_mb: int) -> None:
     limits = [int(read(unit, facts={"memtotal_mb": memory_mb})["MemoryMax"].removesuffix("M")) for unit in LIVING]
@@ -95,3 +97,23 @@ def test_the_shell_and_systemd_read_the_same_settings(tmp_path: Path) -> None:
 
 def test_the_environment_file_holds_no_secret_of_ours() -> None:
     assert not re.search(r"^(SECRET_KEY|WEBHOOK_TOKEN)=", render(ENVIRONMENT), re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("before", "is_told"),
+    [
+        # the condition has failed before: nothing starts
+        ({"UnitFileState": "enabled", "ConditionResult": "no", "ConditionTimestampMonotonic": "51"}, False),
+        # it was never asked, or it was stopped, or it is new
+        ({"UnitFileState": "enabled", "ConditionResult": "no", "ConditionTimestampMonotonic": "0"}, True),
+        ({"UnitFileState": "enabled", "ConditionResult": "yes", "ConditionTimestampMonotonic": "51"}, True),
+        ({"UnitFileState": "disabled", "ConditionResult": "no", "ConditionTimestampMonotonic": "51"}, True),
+        ({}, True),
+    ],
+)
+def test_what_the_machine_cannot_run_is_no_change_of_every_play(before: dict[str, str], is_told: bool) -> None:
+    tasks = yaml.safe_load((ROOT / "ansible/roles/units/tasks/main.yml").read_text())
+    changed = next(task["changed_when"] for task in tasks if task.get("register") == "units_started")
+    assert evaluate(changed, units_started={"changed": True, "status": before}) == is_told
+    assert not evaluate(changed, units_started={"changed": False, "status": before})
+    assert evaluate(changed, units_started={"changed": True})

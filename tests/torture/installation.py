@@ -17,7 +17,8 @@ from acceptance.box import CONTENT, ROOT, Box, free_port
 from postgres import Postgres
 from sqlalchemy.exc import SQLAlchemyError
 
-from chatbot.content import FaqEntry, publish, save_drafts
+from chatbot.bodies import FaqEntry
+from chatbot.content import publish, save_drafts
 from chatbot.pretend.history import Line
 from torture.chatwoot import RemoteChatwoot
 from torture.keeper import Keeper
@@ -38,6 +39,8 @@ NEAR = tuple(
 
 class Installation(Box):
     """record(): acts of this side (kills, starts) for the history, in the pretend Chatwoot's clock."""
+
+    is_cold = True
 
     def __init__(self, folder: Path, seed: int) -> None:
         self.postgres = Postgres()

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from chatbot.content import Assistant, Content
+from chatbot.bodies import Assistant, Content
 from chatbot.knowledge.grounding import drop_unknown_links, find_promise, find_unknown_numbers, strip_images
 from chatbot.knowledge.search import Passage
 from chatbot.privacy import Vault, mask

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,7 +12,8 @@ from types import SimpleNamespace
 import pytest
 from pyrage import x25519
 
-from chatbot.backup.places import BackupError, read_environment_file, read_key_file, read_keys
+from chatbot.backup import shelf
+from chatbot.backup.places import BackupError, Places, read_environment_file, read_key_file, read_keys
 from chatbot.backup.shelf import (
     GB,
     KEPT_UNPROVED,
@@ -19,6 +22,7 @@ from chatbot.backup.shelf import (
     choose_kept,
     find_counted_before,
     list_bundles,
+    locked,
     name_bundle,
     take_old_away,
 )
@@ -159,7 +163,7 @@ def test_what_is_no_key_is_refused_and_not_repeated(text: str) -> None:
 
 
 def test_a_missing_key_file_names_the_command(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"ansible-playbook -i inventory.yml ansible/site\.yml --tags backups"):
+    with pytest.raises(ConfigError, match="sudo scripts/install"):
         read_key_file(tmp_path / "backup.key")
 
 
@@ -202,3 +206,42 @@ def test_one_that_was_spoiled_since_its_proof_never_pushes_out_the_good_one_of_i
 def test_one_that_is_still_good_the_next_day_takes_the_place_of_the_earlier_one(tmp_path: Path) -> None:
     made = [make(tmp_path, START + timedelta(hours=hour)) for hour in (0, 5, 29)]
     assert [b.name for b in list_bundles(tmp_path)] == [made[2].name, made[1].name]
+
+
+class Clock:
+    """Time that passes only by sleeping; then() is called after so many seconds."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 0.0
+        self.then: dict[float, Callable[[], None]] = {}
+        monkeypatch.setattr(shelf, "monotonic", lambda: self.now)
+        monkeypatch.setattr(shelf, "sleep", self._sleep)
+
+    def _sleep(self, seconds: float) -> None:
+        self.now += seconds
+        self.then.pop(self.now, lambda: None)()
+
+
+def test_who_waits_gets_its_turn_once_the_other_has_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    places, clock = Places(backup_folder=tmp_path), Clock(monkeypatch)
+    told: list[float] = []
+    other = ExitStack()
+    other.enter_context(locked(places))
+    clock.then[30.0] = other.close
+    with locked(places, lambda: told.append(clock.now)):
+        assert (clock.now, told) == (30.0, [0.0])
+
+
+def test_who_waited_for_ten_minutes_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    places, clock = Places(backup_folder=tmp_path), Clock(monkeypatch)
+    told: list[float] = []
+    with locked(places), pytest.raises(BackupError, match="is running"), locked(places, lambda: told.append(clock.now)):
+        pass
+    assert (clock.now, told) == (600.0, [0.0])
+
+
+def test_who_does_not_wait_is_refused_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    places, clock = Places(backup_folder=tmp_path), Clock(monkeypatch)
+    with locked(places), pytest.raises(BackupError, match="is running"), locked(places):
+        pass
+    assert clock.now == 0.0

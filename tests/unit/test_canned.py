@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from chatbot.content import Assistant, CannedResponse, Content
+from chatbot.bodies import Assistant, CannedResponse, Content
 from chatbot.reply import Attachment, ContactView, CustomerMessage, InboxView, Language, Reply, TurnInput
 from chatbot.responders.canned import clean_value, fill_variables, respond
 from chatbot.trace import Look

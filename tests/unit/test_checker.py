@@ -156,6 +156,19 @@ def test_the_same_text_under_another_mark_is_noticed_as_from_a_restored_database
     assert Story().customer(1).say("41-1-1", "Sí").customer(2).say("41-2-1", "Sí").rules() == []
 
 
+def test_two_deliveries_that_failed_later_may_bring_two_notes_of_the_same_words() -> None:
+    def story(failures: int) -> Story:
+        told = Story().customer(1).say("41-1-1").say("41-1-2")
+        for _ in range(failures):
+            told.act("message_status", message=9, mark="41-1-1", status="failed")
+        return told.open()
+
+    assert story(2).say("41-1-n1-aaaaaa", "131026").say("41-1-n1-bbbbbb", "131026").rules() == []
+    assert story(0).say("41-1-n1-aaaaaa", "131026").say("41-1-n1-bbbbbb", "131026").rules() == ["P3", "P3"]
+    assert story(2).say("41-1-n1", "131026").say("41-1-n2-bbbbbb", "131026").rules() == ["P3"]
+    assert story(2).say("41-1-3", "Sí").say("41-1-4", "Sí").rules() == ["P3"]
+
+
 def test_one_part_under_two_marks_is_noticed() -> None:
     assert Story().customer(1).say("41-1-1").press(50).say("41-50-1-aaaaaa").say("41-50-1-bbbbbb").rules() == ["P3"]
     pressed = Story().customer(1).say("41-1-1").press(50).say("41-50-1-aaaaaa").press(50)
@@ -215,6 +228,15 @@ def test_a_part_without_any_look_is_noticed_once_people_have_it() -> None:
     assert Story().customer(1).say("41-1-1", looks=False).rules() == []
 
 
+def test_a_reading_of_the_messages_shows_neither_status_nor_assignee_and_is_no_look() -> None:
+    story = Story().customer(1).look().act("assigned", 0.1, by="human:7", assignee=7, assignee_type="User")
+    story.act("look_answered", 0.1, what="messages")
+    assert story.say("41-1-1", looks=False).rules() == []
+    late = Story().customer(1).look().act("assigned", by="human:7", assignee=7, assignee_type="User")
+    late.act("look_answered", 3, what="messages")
+    assert late.say("41-1-1", looks=False).rules() == ["P5"]
+
+
 def test_a_stale_look_excuses_what_it_did_not_show() -> None:
     story = Story().customer(1).human()
     story.look(seen_t=story.t - 0.5)
@@ -248,6 +270,34 @@ def test_our_own_handoff_may_finish_its_text_although_somebody_was_assigned() ->
     handoff = Story().customer(1).open().say("41-1-n1").act("assigned", by="human:7", assignee=7, assignee_type="User")
     assert handoff.say("41-1-1").rules() == []
     assert Story().customer(1).open().say("41-1-n1").human().say("41-1-1").rules() == ["P5"]
+
+
+def opened_beside_an_assignment(*, is_seen: bool = False, look_s: float = 0.1) -> Story:
+    """A person assigns somebody while our call to open is on its way, or (is_seen) before our last look."""
+    story = Story().customer(1)
+    if not is_seen:
+        story.look()
+    story.act("assigned", 0.1, by="human:7", assignee=7, assignee_type="User")
+    if is_seen:
+        story.look()
+    return story.act("toggle_received", look_s, request=90, status="open").open().say("41-1-n1")
+
+
+def test_an_assignment_in_the_moment_of_our_own_opening_costs_one_part_at_most() -> None:
+    assert opened_beside_an_assignment().say("41-1-1").rules() == []
+    assert opened_beside_an_assignment().say("41-1-1").say("41-1-2").rules() == ["P5"]
+
+
+def test_an_assignment_before_the_last_look_before_our_opening_is_noticed() -> None:
+    assert opened_beside_an_assignment(is_seen=True).say("41-1-1").rules() == ["P5"]
+    assert opened_beside_an_assignment(look_s=3).say("41-1-1").rules() == ["P5"]
+
+
+def test_a_take_over_or_a_word_in_the_moment_of_our_opening_is_noticed() -> None:
+    story = Story().customer(1).look().act("take_over", 0.1, by="human:7").open(by="human:7")
+    assert story.act("toggle_received", request=90, status="open").say("41-1-n1").say("41-1-1").rules() == ["P5"]
+    story = Story().customer(1).look().human().act("toggle_received", 0.1, request=90, status="open").open()
+    assert story.say("41-1-n1").say("41-1-1").rules() == ["P5"]
 
 
 def test_a_later_message_is_not_answered_under_the_cover_of_a_handoff() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chatbot.content import Article
+from chatbot.bodies import Article
 from chatbot.knowledge.chunk import ChunkDraft, chunk_article
 from chatbot.text import stem_words
 

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from chatbot.content import Article, Assistant, CannedResponse, Content, FaqEntry, Keyword, Line, Pattern, Text, make_content
+from chatbot.bodies import Article, Assistant, CannedResponse, Content, FaqEntry, make_content
+from chatbot.body_types import Keyword, Line, Pattern, Text
 from chatbot.content_file import diff, dump, parse, read_file
 from chatbot.errors import ContentError
 
@@ -129,6 +130,7 @@ def test_all_mistakes_are_said_at_once_up_to_twenty() -> None:
     assert lines[0].startswith("bot.yaml, line 3: faq k0: answer is missing")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "bomb",
     [
@@ -215,6 +217,7 @@ def contents(draw: st.DrawFn) -> Content:
     return make_content(bodies)
 
 
+@pytest.mark.thorough
 @given(contents())
 @settings(deadline=None, max_examples=150)
 def test_what_is_written_is_read_back_the_same(content: Content) -> None:
@@ -252,7 +255,7 @@ def test_the_sample_shop_is_whole() -> None:
     sample = read_file((files("chatbot") / "sample" / "shop.yaml").read_bytes(), "shop.yaml")
     content = make_content(sample.bodies)
     assert sample.is_sample
-    assert [len(content.canned), len(content.faq), len(content.article), len(content.assistant)] == [12, 30, 15, 1]
+    assert [len(content.canned), len(content.faq), len(content.article), len(content.assistant)] == [12, 30, 15, 3]
     for faq in content.faq:
         assert {language: len(questions) for language, questions in faq.questions.items()} == {"es": 4, "en": 4}, faq.key
         assert set(faq.answers) == {"es", "en"}, faq.key

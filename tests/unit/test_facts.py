@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import ModuleType
 
@@ -108,8 +110,8 @@ def test_what_was_changed_or_removed_since_the_play_is_named(
     for name, text in {"a": "# Made by Ansible (role base).", "b": "# Ansible managed", "c": "# the distribution's"}.items():
         (etc / name).write_text(text)
     managed = tmp_path / "managed.json"
-    assert facts.remember(managed) is True
-    assert facts.remember(managed) is False, "a second play changes nothing"
+    assert facts.remember(managed, 0) is True
+    assert facts.remember(managed, 0) is False, "a second play changes nothing"
     assert facts.compare(managed) == {"count": 2, "changed": [], "missing": []}
     (etc / "a").write_text("# Made by Ansible (role base). And by hand.")
     (etc / "b").unlink()
@@ -123,3 +125,101 @@ def test_a_journal_is_persistent_and_capped_or_not(facts: ModuleType, tmp_path: 
     (tmp_path / "machine").mkdir()
     (tmp_path / "machine/system.journal").write_bytes(b"x" * 10)
     assert (facts.read_journal()["is_persistent"], facts.read_journal()["bytes"]) == (True, 10)
+
+
+def test_a_play_that_does_not_write_a_changed_file_anew_does_not_call_it_right(
+    tmp_path: Path, facts: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(facts, "MANAGED_FOLDERS", [str(tmp_path)])
+    edited, played = tmp_path / "edited", tmp_path / "played"
+    for path in (edited, played):
+        path.write_text("# Made by Ansible (role base).")
+    managed = tmp_path / "managed.json"
+    facts.remember(managed, 0)
+    for path in (edited, played):
+        path.write_text("# Made by Ansible (role base). And more")
+    os.utime(edited, (1_000, 1_000))
+    assert facts.remember(managed, 2_000) is True
+    assert facts.compare(managed)["changed"] == [str(edited)]
+
+
+TIMERS = """Id=apt-daily.timer
+ActiveState=active
+UnitFileState=enabled
+
+Id=apt-daily-upgrade.timer
+ActiveState=active
+UnitFileState=enabled"""
+INSTALLED = "installed ok nginx"
+
+
+@pytest.mark.parametrize(
+    ("timers", "off"),
+    [
+        (TIMERS, []),
+        (TIMERS.replace("active", "inactive", 1), ["apt-daily.timer"]),
+        (TIMERS.replace("=enabled", "=disabled"), ["apt-daily.timer", "apt-daily-upgrade.timer"]),
+        ("", ["apt-daily.timer", "apt-daily-upgrade.timer"]),
+    ],
+)
+def test_timers_of_the_updates_are_off_where_they_rest_or_would_after_a_reboot(
+    tmp_path: Path, timers: str, off: list[str]
+) -> None:
+    assert run(tmp_path, systemctl=timers, dpkg_query=INSTALLED)["updates"]["off"] == off
+
+
+def test_packages_that_are_installed_by_half_are_named(tmp_path: Path) -> None:
+    rows = f"{INSTALLED}\nhalf-configured ok redis\nconfig-files ok old\ninstalled reinstreq libc6:amd64\nunpacked ok b"
+    assert run(tmp_path, systemctl=TIMERS, dpkg_query=rows)["updates"]["half"] == ["redis", "libc6:amd64", "b"]
+
+
+def test_the_system_says_what_it_is(tmp_path: Path) -> None:
+    own = platform.freedesktop_os_release()
+    expected = {"id": own["ID"], "version": own.get("VERSION_ID", ""), "codename": own.get("VERSION_CODENAME", "")}
+    assert run(tmp_path)["os"] == expected
+
+
+@pytest.fixture
+def apt(facts: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with the stamps and the age of a box, whose timers run and whose packages are whole."""
+    monkeypatch.setattr(facts, "APT_STAMPS", (tmp_path / "update-stamp", tmp_path / "upgrade-stamp"))
+    monkeypatch.setattr(facts, "BORN_WITH_BOX", (tmp_path / "machine-id", tmp_path / "this-box"))
+    monkeypatch.setattr(facts, "DPKG_LOCK", tmp_path / "lock")
+    monkeypatch.setattr(facts, "run", lambda *words: TIMERS if words[0] == "systemctl" else INSTALLED)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("ages", "days"),
+    [
+        ({"machine-id": 90, "this-box": 0.5}, 0.5),
+        ({"machine-id": 90, "this-box": 5}, 5),
+        ({"machine-id": 90, "this-box": 80, "update-stamp": 1, "upgrade-stamp": 1}, 1),
+        ({"machine-id": 90, "this-box": 80, "update-stamp": 1, "upgrade-stamp": 6}, 6),
+        ({"machine-id": 90, "this-box": 80, "update-stamp": 7, "upgrade-stamp": 1}, 7),
+        ({"machine-id": 90, "this-box": 1, "update-stamp": 60, "upgrade-stamp": 60}, 1),
+        ({"machine-id": 20}, 20),
+        ({"machine-id": 20, "update-stamp": -3, "upgrade-stamp": -3}, 0),
+    ],
+    ids=["new", "never", "well", "not installed", "not fetched", "of an older image", "shared box", "of the future"],
+)
+def test_updates_are_as_old_as_the_half_that_last_succeeded_and_never_older_than_the_box(
+    facts: ModuleType, apt: Path, ages: dict[str, float], days: float
+) -> None:
+    for name, age in ages.items():
+        (apt / name).touch()
+        os.utime(apt / name, (time.time() - age * 86_400,) * 2)
+    assert facts.read_updates() == {"days": pytest.approx(days, abs=0.1), "off": [], "is_busy": False, "half": []}
+
+
+def test_an_update_under_way_is_seen_by_its_lock(facts: ModuleType, apt: Path) -> None:
+    (apt / "lock").touch()
+    assert facts.read_updates()["is_busy"] is False
+    code = "import fcntl, sys; f = open(sys.argv[1], 'w'); fcntl.lockf(f, fcntl.LOCK_EX); print(flush=True); sys.stdin.read()"
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", code, str(apt / "lock")], **pipes) as holder:  # type: ignore[call-overload]
+        holder.stdout.readline()
+        assert facts.read_updates()["is_busy"] is True
+        holder.stdin.close()
+        holder.wait(60)
+    assert facts.read_updates()["is_busy"] is False

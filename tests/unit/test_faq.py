@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from chatbot.content import Content, FaqEntry
+from chatbot.bodies import Content, FaqEntry
 from chatbot.knowledge.faq import FaqIndex, get_index
 from chatbot.knowledge.similarity import stem_both
 from chatbot.language import decide_language
@@ -236,6 +236,7 @@ def test_the_index_is_built_once_for_a_content() -> None:
     assert get_index((*ENTRIES, CARD)) is not get_index(ENTRIES)
 
 
+@pytest.mark.thorough
 def test_two_hundred_entries_are_built_and_asked_fast() -> None:
     words = split_words(
         "envío pedido talla color precio tienda factura pago cambio plazo cuenta garantía regalo bolsa camisa zapato"

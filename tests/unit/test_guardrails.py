@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 from sqlalchemy import Engine
 
-from chatbot.content import Assistant, Content
+from chatbot.bodies import Assistant, Content
 from chatbot.knowledge.search import Passage
 from chatbot.llm import Means
 from chatbot.pipeline import make_reply, respond_to_topic
@@ -40,7 +40,7 @@ def test_a_topic_for_people_is_handed_over_before_anything_else(text: str, topic
     reply, trace = make_reply(make_turn(text), means)
     assert reply.handoff is not None
     assert (reply.responder, reply.handoff.reason, reply.handoff.detail) == ("topics", "topic", found)
-    assert [look.responder for look in trace.looks] == ["media", "topics"]
+    assert [look.responder for look in trace.looks] == ["people", "topics"]
 
 
 @pytest.mark.parametrize("text", ["¿Tenéis factura?", "La rectificativa de la factura", "abogacía"])

@@ -231,6 +231,7 @@ def test_no_word_is_lost_and_no_url_split(chosen: list[str], limit: int, channel
         assert texts_of(fit_text("\n\n".join(parts), channel, limit=10_000)) == (["\n\n".join(parts)] if parts else [])
 
 
+@settings(deadline=None)
 @given(st.text("{}% ah:/.tp", max_size=200))
 def test_defusing_twice_changes_nothing_more(text: str) -> None:
     assert not LIQUID.search(defuse(text))

@@ -38,6 +38,7 @@ def configure(stream: io.StringIO, environment: str) -> None:
     [
         f"the key is {SECRET_KEY}",
         "POST /webhooks/chatwoot/tok-123456 200",
+        "Exception on /welcome/tok-123456 [POST]",
         "connecting to postgresql+psycopg://shop:hunter2222@db.example/shop",
         "redis://:hunter2222@cache:6379/0 refused",
         "headers: {'Api-Access-Token': 'tok-123456', 'x': 1}",

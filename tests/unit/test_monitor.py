@@ -141,6 +141,21 @@ def test_slow_checks_are_looked_at_in_their_time_and_every_minute_while_they_fai
     assert is_due()
 
 
+def test_what_asks_others_is_not_looked_at_while_its_cause_is_told(runs: Runs) -> None:
+    def is_due(name: str) -> bool:
+        return name in {c.id for c in list_due(runs.memory, runs.now + 60)}
+
+    runs.run(worker=bad(), queue=bad(), canary=bad())
+    assert is_due("canary"), "its cause isn't told yet"
+    runs.run(worker=bad(), queue=bad(), canary=bad())
+    assert not is_due("canary")
+    assert is_due("queue"), "it asks nobody"
+    assert is_due("worker")
+    runs.run(worker=OK, queue=OK)
+    runs.run(worker=OK, queue=OK)
+    assert is_due("canary")
+
+
 def test_only_what_is_watched_is_due(runs: Runs) -> None:
     due = {c.id for c in list_due(runs.memory, runs.now)}
     assert "disk" in due

@@ -69,9 +69,9 @@ def test_a_late_post_is_stored_after_the_caller_has_gone(pretend: PretendChatwoo
 
 def test_a_stale_read_shows_the_state_of_a_moment_ago(pretend: PretendChatwoot) -> None:
     number = pretend.customer("hola")["conversation"]
-    time.sleep(0.15)
+    time.sleep(1.2)
     pretend.take_over(number)
-    pretend.fault("get_conversation", "stale", times=1, age_s=0.1)
+    pretend.fault("get_conversation", "stale", times=1, age_s=1.0)
     _, stale = call(pretend, "GET", f"/conversations/{number}")
     _, fresh = call(pretend, "GET", f"/conversations/{number}")
     assert (stale["status"], stale["meta"]["assignee"]) == ("pending", None)

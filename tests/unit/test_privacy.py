@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chatbot.privacy import Vault, has_placeholder, mask, unmask
@@ -99,6 +99,7 @@ def test_an_invented_placeholder_is_noticed() -> None:
     assert not has_placeholder(unmask("Escriba a [EMAIL_1] [ver más] (1)", vault))
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="ab@.es 0123456789+-()[]_EMAIL\n", max_size=200))
 def test_masking_is_undone_but_for_defused_placeholders(text: str) -> None:
     vault = Vault()

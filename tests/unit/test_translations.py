@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cache
 
 import pytest
 from babel.messages.catalog import Catalog, Message
@@ -54,11 +55,13 @@ NOT_SAID_TO_THE_READER = {
 }
 
 
+@cache
 def read_catalog(language: str) -> Catalog:
     with (PACKAGE / "translations" / language / "LC_MESSAGES" / "messages.po").open("rb") as file:
         return read_po(file)
 
 
+@cache
 def find_texts() -> set[str]:
     found = set()
     for _, _, message, _, _ in extract_from_dir(str(PACKAGE), METHODS, {}, KEYWORDS):
@@ -74,20 +77,16 @@ def list_strings(message: Message) -> list[str]:
     return [message.string] if isinstance(message.string, str) else list(message.string)
 
 
-TEXTS = find_texts()
-SPANISH, WITH_USTED = read_catalog("es"), read_catalog("es@usted")
-
-
 def test_there_are_texts() -> None:
-    assert len(TEXTS) > 50
+    assert len(find_texts()) > 50
 
 
 @pytest.mark.parametrize("language", ["es", "en"])
 def test_every_text_is_there_and_nothing_else(language: str) -> None:
     catalog = read_catalog(language)
     known = {name(m) for m in catalog if m.id}
-    assert TEXTS - known == set(), "missing"
-    assert known - TEXTS == set(), "left over"
+    assert find_texts() - known == set(), "missing"
+    assert known - find_texts() == set(), "left over"
     for message in catalog:
         if not message.id:
             continue
@@ -99,13 +98,14 @@ def test_every_text_is_there_and_nothing_else(language: str) -> None:
 
 
 def test_usted_changes_texts_of_es_and_nothing_else() -> None:
-    assert len(WITH_USTED) > 200
-    left = {name(m) for m in WITH_USTED if m.id} - {name(m) for m in SPANISH if m.id}
+    spanish, with_usted = read_catalog("es"), read_catalog("es@usted")
+    assert len(with_usted) > 200
+    left = {name(m) for m in with_usted if m.id} - {name(m) for m in spanish if m.id}
     assert left == set(), "left over in es@usted: es has them no more"
-    for message in WITH_USTED:
+    for message in with_usted:
         if not message.id:
             continue
-        below, strings = SPANISH.get(name(message)), list_strings(message)
+        below, strings = spanish.get(name(message)), list_strings(message)
         assert message.id == below.id, f"one has a plural: {name(message)}"
         assert not message.fuzzy, f"fuzzy: {name(message)}"
         assert strings != list_strings(below), f"as in es, so take it out: {name(message)}"
@@ -125,9 +125,10 @@ def find_tu(spanish: Message, changed: Message | None) -> Iterator[str]:
 
 
 def test_with_usted_no_text_says_tu() -> None:
-    said = {name(m): found for m in SPANISH if m.id and (found := list(find_tu(m, WITH_USTED.get(name(m)))))}
+    spanish, with_usted = read_catalog("es"), read_catalog("es@usted")
+    said = {name(m): found for m in spanish if m.id and (found := list(find_tu(m, with_usted.get(name(m)))))}
     assert said == {}, "write them with usted in chatbot/translations/es@usted/LC_MESSAGES/messages.po"
-    assert {name(m) for m in SPANISH if m.id} >= NOT_SAID_TO_THE_READER, "an exception that nobody needs"
+    assert {name(m) for m in spanish if m.id} >= NOT_SAID_TO_THE_READER, "an exception that nobody needs"
 
 
 @pytest.mark.parametrize(

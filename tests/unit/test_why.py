@@ -10,7 +10,9 @@ import pytest
 from flask import Flask
 from flask_babel import Babel
 
-from chatbot.why import explain, find_score, name_handoff, name_rule
+from chatbot.pipeline import RESPONDERS
+from chatbot.texts import read_catalogue
+from chatbot.why import describe_looks, explain, find_score, name_handoff, name_rule
 
 CODE = Path(__file__).parents[2] / "chatbot"
 
@@ -31,6 +33,24 @@ def test_every_handoff_in_the_code_has_its_words() -> None:
     codes = find_codes(r'Handoff\(\s*"([a-z_]+)"') | {"unsure", "llm_down"}
     assert len(codes) > 10
     assert [code for code in sorted(codes) if name_handoff(code) == code.replace("_", " ")] == []
+
+
+def test_every_reason_that_agents_read_has_its_words_here_too() -> None:
+    codes = set(read_catalogue(CODE / "texts.yaml")["reason"])
+    assert {"flow", "flow_stuck", "asked"} <= codes
+    assert [code for code in sorted(codes) if name_handoff(code) == code.replace("_", " ")] == []
+
+
+def test_every_responder_has_its_sentence_and_its_name() -> None:
+    for name, _ in RESPONDERS:
+        assert explain("answered", name, [f"{name}:a"], None, None, None), name
+        (look,) = describe_looks({"looks": [{"responder": name, "outcome": "passed"}]})
+        assert look["name"] != name, name
+
+
+def test_a_flow_s_reminder_isn_t_the_team_s() -> None:
+    sayings = {explain("ignored", responder, [], None, "reminder", None) for responder in (None, "flow")}
+    assert len(sayings) == 2
 
 
 def test_every_rule_in_the_code_has_its_words() -> None:

@@ -19,8 +19,6 @@ PASSWORD = "ein-langes-Wort-42"
 def make_client(app: Flask) -> Callable[[str], FlaskClient]:
     """make_client("owner") -> a client logged in through the real login. CSRF is off for it; tests of CSRF use their own."""
     app.config["WTF_CSRF_ENABLED"] = False
-    # a login costs 0.2 s of work on purpose; test_security_* tries it as it ships
-    app.extensions["security"].pwd_context.update(argon2__time_cost=1, argon2__memory_cost=8, argon2__parallelism=1)
 
     def make(role: str) -> FlaskClient:
         add_account(app, f"{role}@example.com", role)

@@ -11,16 +11,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import event
 
-from chatbot.content import (
-    Assistant,
-    CannedResponse,
-    FaqEntry,
-    live_release_id,
-    load_content,
-    load_draft,
-    publish,
-    save_drafts,
-)
+from chatbot.bodies import Assistant, CannedResponse, FaqEntry
+from chatbot.content import live_release_id, load_content, load_draft, publish, save_drafts
 from chatbot.db import db
 from chatbot.drafts import count_changes, read_newest
 from chatbot.llm import Means

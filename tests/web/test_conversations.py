@@ -41,7 +41,7 @@ def shop(app: Flask) -> Flask:
             insert(Contact), [{"id": 901, "chatwoot_id": 901, "name": NASTY}, {"id": 902, "chatwoot_id": 902, "name": "Ana"}]
         )
         for n, text_in, state in ((901, "¿Cuánto tarda el envío?", "answered"), (902, "=1+1 devolución", "ignored")):
-            at = now - timedelta(days=n - 901)
+            at = now - timedelta(days=2 * (n - 901))  # a day of 25 hours has room for one day ago
             responder, rule = ("faq", None) if n == 901 else (None, "paused")
             last = {"last_state": state, "last_responder": responder, "language": "es"}
             c.execute(insert(Conversation).values(id=n, chatwoot_id=n, inbox_id=901, contact_id=n, updated_at=at, **last))
@@ -75,8 +75,11 @@ def test_words_that_begin_with_an_accented_capital_are_found(shop: Flask, make_c
     assert "/conversations/1000" in make_client("agent").get("/conversations", query_string={"q": words}).text
 
 
-@pytest.mark.parametrize("query", ["state=answered", "responder=faq", f"from={datetime.now(MADRID):%Y-%m-%d}"])
+@pytest.mark.parametrize("query", ["state=answered", "responder=faq", "from=TODAY"])
 def test_filters_keep_what_fits(shop: Flask, make_client: Make, query: str) -> None:
+    with shop.app_context(), db.engine.begin() as c:
+        newest = c.execute(select(Conversation.updated_at).where(Conversation.id == 901)).scalar_one()
+    query = query.replace("TODAY", f"{newest.astimezone(MADRID):%Y-%m-%d}")
     page = make_client("agent").get(f"/conversations?{query}").text
     assert "/conversations/901" in page
     assert "/conversations/902" not in page
@@ -109,6 +112,9 @@ def test_the_export_has_the_filters_rows_and_no_formulas(shop: Flask, make_clien
     assert rows[1]["text"] == "'=1+1 devolución"
     lines = client.get("/conversations/export.jsonl?state=answered").text.splitlines()
     assert [json.loads(line)["id"] for line in lines] == [901]
+    with shop.app_context(), db.engine.connect() as c:
+        exports = select(AuditLine.subject).where(AuditLine.act == "conversation.export").order_by(AuditLine.id)
+        assert c.scalars(exports).all() == ["conversations.csv", "conversations.jsonl"]
 
 
 def test_only_an_owner_exports_and_erases_a_contact(shop: Flask, make_client: Make) -> None:
@@ -117,6 +123,8 @@ def test_only_an_owner_exports_and_erases_a_contact(shop: Flask, make_client: Ma
     assert editor.post("/conversations/contact/901/erase", data={"name": NASTY}).status_code == 403
     found = json.loads(owner.get("/conversations/contact/901/export").text)
     assert found["conversations"][0]["messages"][0]["text"] == "¿Cuánto tarda el envío?"
+    with shop.app_context(), db.engine.connect() as c:
+        assert c.scalars(select(AuditLine.subject).where(AuditLine.act == "contact.export")).all() == ["contact:901"]
 
 
 def test_erasing_needs_the_name_and_leaves_nothing(shop: Flask, make_client: Make) -> None:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing
 
 import pytest
-from conftest import make_config
+from conftest import find_free_port, make_config
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import text
@@ -29,9 +27,7 @@ Maker = Callable[[str], FlaskClient]
 
 @pytest.fixture
 def port() -> int:
-    with closing(socket.socket()) as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
+    return find_free_port()
 
 
 @pytest.fixture

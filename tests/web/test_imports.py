@@ -19,7 +19,8 @@ from sqlalchemy import select
 from werkzeug.datastructures import FileStorage
 from werkzeug.test import stream_encode_multipart
 
-from chatbot.content import Content, FaqEntry, load_draft, publish, save_drafts
+from chatbot.bodies import Content, FaqEntry
+from chatbot.content import load_draft, publish, save_drafts
 from chatbot.db import db
 from chatbot.models.people import AuditLine
 from chatbot.web.database import writing

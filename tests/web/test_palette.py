@@ -8,7 +8,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import text
 
-from chatbot.content import FaqEntry, save_drafts
+from chatbot.bodies import FaqEntry
+from chatbot.content import save_drafts
 from chatbot.db import db
 
 FRAGMENT = {"HX-Request": "true"}

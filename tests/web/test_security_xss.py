@@ -10,14 +10,17 @@ from html.parser import HTMLParser
 from typing import Any
 
 import pytest
+from conftest import thorough
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import ARRAY, BigInteger, Boolean, Connection, Date, DateTime, Float, Integer, LargeBinary, Text, insert, text
 from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
 
-from chatbot.content import Article, Assistant, CannedResponse, FaqEntry, publish, save_drafts
+from chatbot.bodies import Article, Assistant, CannedResponse, Document, FaqEntry
+from chatbot.content import publish, save_drafts
 from chatbot.db import Base, db
 from chatbot.imports import make_options
+from chatbot.models.embedding import Vector
 from chatbot.web.access import ROLES, find_least_role
 
 Make = Callable[[str], FlaskClient]
@@ -122,7 +125,9 @@ CODES = {
     ("llm_call", "state"): "settled",
     ("inbox", "mode"): None,
 }
-BY_THEIR_OWN_CODE = {"entry", "revision", "release", "release_revision", "chunk", "instance", "setting", "alembic_version"}
+BY_THEIR_OWN_CODE = {"entry", "revision", "release", "release_revision", "chunk", "instance", "setting", "alembic_version"} | {
+    "page", "page_copy",
+}  # fmt: skip
 
 
 def make_value(column: Any) -> Any:
@@ -142,6 +147,8 @@ def make_value(column: Any) -> Any:
         found = datetime.now(UTC)
     elif isinstance(kind, Date):
         found = datetime.now(UTC).date()
+    elif isinstance(kind, Vector):
+        found = [1.0]
     elif isinstance(kind, LargeBinary):
         found = PROBE.encode()
     elif not isinstance(kind, Text):
@@ -174,10 +181,28 @@ def fill_content(connection: Connection) -> None:
         CannedResponse(key="zq", texts=words, exact=(PROBE,), keywords=(PROBE,)),
         Article(key="zq", title=PROBE, text=PROBE, language="es"),
         Assistant(key="zq", name=PROBE, instructions=PROBE, tone=PROBE),
+        Document(key="zq", title=PROBE, source="site", url="https://zq.example/", assistants=("zq",)),
+        Document(key="zq-file", title=PROBE, source="file", file="0" * 64),
     ]
     save_drafts(connection, bodies, PROBE)
+    fill_document(connection)
     publish(connection, PROBE, PROBE)
     save_drafts(connection, [FaqEntry(key="zq", questions={"es": (PROBE, "otra")}, answers=words)], PROBE)
+
+
+def fill_document(connection: Connection) -> None:
+    """A page of the document with what was read of it, and one that failed."""
+    entry = connection.execute(text("SELECT id FROM entry WHERE kind = 'document' AND key = 'zq'")).scalar_one()
+    values = {"id": NUMBER, "entry": entry, "p": PROBE, "notes": json.dumps([{"code": "hidden_text", "samples": [PROBE]}])}
+    for statement in (
+        "INSERT INTO page (id, entry_id, address, state, problem, problem_facts)"
+        " VALUES (:id, :entry, :p, 'failed', 'moved', jsonb_build_object('to', cast(:p AS text)))",
+        "INSERT INTO page_copy (id, page_id, text_hash, title, language, notes) VALUES (:id, :id, 'x', :p, 'es',"
+        " cast(:notes AS jsonb))",
+        "INSERT INTO chunk (id, copy_id, ordinal, heading, text, language, stems) VALUES (:id, :id, 0, :p, :p, 'es', 'zq')",
+        "UPDATE page SET copy_id = :id WHERE id = :id",
+    ):
+        connection.execute(text(statement), values)
 
 
 @pytest.fixture
@@ -210,11 +235,12 @@ SHOWN = {
     "conversations.listing", "conversations.show", "conversations.erase", "people.listing", "audit.listing", "content.faq",
     "content.canned", "content.article", "content.assistant", "content.edit", "content.history", "release.page", "account.page",
     "account.save", "imports.job", "imports.page", "testbot.runs", "palette.search", "teaching.listing", "analytics.page",
-    "settings.page", "passkeys.page", "system.page",
+    "settings.page", "passkeys.page", "system.page", "documents.listing", "documents.show", "documents.show_page",
+    "retrieval.page",
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("language", ["es", "en"])
+@pytest.mark.parametrize("language", ["es", *thorough("en")])
 def test_no_page_runs_what_anybody_wrote(app: Flask, owner: FlaskClient, language: str) -> None:
     shown = set()
     for endpoint, path in list_pages(app):
@@ -237,6 +263,7 @@ LEFT_OUT = re.compile(
 TYPED = {"", "text", "search", "url", "email", "tel", "password", "hidden", "number", "date"}
 
 
+@pytest.mark.thorough
 def test_no_form_runs_what_is_typed_into_it(app: Flask, owner: FlaskClient) -> None:
     """Every field of every form takes a probe in its turn, and in all at once; what comes back is text."""
     sent: dict[str, int] = {}

@@ -116,3 +116,15 @@ def test_an_inbox_has_a_mode_a_wait_and_a_tone_of_its_own(app: Flask, make_clien
     client.post(f"/settings/inboxes/{inbox}", data={})
     assert look() == (None, None, "")
     assert client.post("/settings/inboxes/999", data={}).status_code == 404
+
+
+def test_the_keys_of_flows_are_shown_by_name_and_kept_where_they_are_not_typed_anew(app: Flask, make_client: Maker) -> None:
+    client = make_client("owner")
+    client.post("/settings/flow_secrets", data={"value": "shop=abc-secret-1\nbank=def-secret-2"})
+    page = client.get("/settings").text
+    assert "shop=…" in page
+    assert "secret-1" not in page
+    client.post("/settings/flow_secrets", data={"value": "shop=…\nmail=new-3"})
+    kept = [line.get_secret_value() for line in read(app, "flow_secrets")]  # type: ignore[attr-defined]
+    assert kept == ["shop=abc-secret-1", "mail=new-3"]
+    assert client.post("/settings/flow_secrets", data={"value": "not a pair"}).status_code == 422

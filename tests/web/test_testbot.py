@@ -14,7 +14,8 @@ from flask.testing import FlaskClient
 from sqlalchemy import select, text
 from standins.llm import LlmStandIn
 
-from chatbot.content import Article, Assistant, CannedResponse, FaqEntry, publish, save_drafts
+from chatbot.bodies import Article, Assistant, CannedResponse, FaqEntry
+from chatbot.content import publish, save_drafts
 from chatbot.db import db
 from chatbot.models.people import AuditLine
 from chatbot.prune import prune

@@ -8,11 +8,14 @@ Only the standard library, because it runs as root beside the product's releases
 from __future__ import annotations
 
 import argparse
+import fcntl
 import hashlib
 import json
 import os
+import platform
 import re
 import stat
+import struct
 import subprocess
 import sys
 import time
@@ -28,6 +31,15 @@ SHOWN = {"Id": "id", "Type": "type", "ActiveState": "active", "SubState": "sub",
 WANTED = Path("/usr/local/lib/mostrador/facts.json")
 JOURNAL = Path("/var/log/journal")
 REBOOT_MARK = Path("/run/reboot-required")
+APT_TIMERS = ("apt-daily.timer", "apt-daily-upgrade.timer")
+# each is touched where its half succeeded: what there is was fetched, and what is new was installed
+APT_STAMPS = (Path("/var/lib/apt/periodic/update-stamp"), Path("/var/lib/apt/periodic/upgrade-stamp"))
+# as old as the box: before its first night there is nothing to miss
+BORN_WITH_BOX = (Path("/etc/machine-id"), Path("/etc/mostrador/this-box"))
+DPKG_LOCK = Path("/var/lib/dpkg/lock-frontend")
+DPKG_FORMAT = "${db:Status-Status} ${db:Status-Eflag} ${binary:Package}\n"
+DPKG_HALF = frozenset({"half-installed", "unpacked", "half-configured", "triggers-awaited", "triggers-pending"})
+OS_SHOWN = {"ID": "id", "VERSION_ID": "version", "VERSION_CODENAME": "codename"}
 
 
 def main(arguments: list[str]) -> None:
@@ -38,7 +50,7 @@ def main(arguments: list[str]) -> None:
     given = parser.parse_args(arguments)
     managed = given.folder / "managed.json"
     if given.remember:
-        print("changed" if remember(managed) else "as before")  # noqa: T201
+        print("changed" if remember(managed, float(os.environ.get("PLAY_BEGAN") or 0)) else "as before")  # noqa: T201
         return
     wanted = json.loads(given.wanted.read_text("utf-8"))
     readers: dict[str, Callable[[], dict[str, Any]]] = {
@@ -48,6 +60,8 @@ def main(arguments: list[str]) -> None:
         "private": lambda: read_private([Path(path) for path in wanted["private"]]),
         "managed": lambda: compare(managed),
         "reboot": read_reboot,
+        "updates": read_updates,
+        "os": read_os,
     }
     if wanted["has_firewall"]:
         readers["firewall"] = read_firewall
@@ -133,6 +147,50 @@ def read_reboot() -> dict[str, Any]:
     return {"is_pending": True, "days": int((time.time() - REBOOT_MARK.stat().st_mtime) // 86_400)}
 
 
+def read_updates() -> dict[str, Any]:
+    """How long the system's own updates haven't succeeded, which of their timers are off, and what is installed by half."""
+    born = max(map(read_mtime, BORN_WITH_BOX))
+    succeeded_at = min(max(read_mtime(stamp), born) for stamp in APT_STAMPS)
+    return {
+        "days": round(max(0.0, time.time() - succeeded_at) / 86_400, 1),
+        "off": list_timers_off(),
+        "is_busy": is_locked(DPKG_LOCK),
+        "half": list_half_installed(),
+    }
+
+
+def read_mtime(path: Path) -> float:
+    """0 where it isn't there."""
+    return path.stat().st_mtime if path.exists() else 0.0
+
+
+def list_timers_off() -> list[str]:
+    shown = run("systemctl", "show", "--property=Id,ActiveState,UnitFileState", *APT_TIMERS)
+    blocks = [dict(line.split("=", 1) for line in block.splitlines() if "=" in line) for block in shown.strip().split("\n\n")]
+    on = {b.get("Id") for b in blocks if b.get("ActiveState") == "active" and b.get("UnitFileState", "").startswith("enabled")}
+    return [name for name in APT_TIMERS if name not in on]
+
+
+def is_locked(path: Path) -> bool:
+    """Whether dpkg or apt are at work. It is only asked: a lock of ours would be in their way."""
+    if not path.exists():
+        return False
+    with path.open("rb") as file:
+        asked = struct.pack("hhqqi", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+        kind: int = struct.unpack("hhqqi", fcntl.fcntl(file, fcntl.F_GETLK, asked))[0]
+    return kind != fcntl.F_UNLCK
+
+
+def list_half_installed() -> list[str]:
+    rows = [line.split() for line in run("dpkg-query", "--show", "--showformat", DPKG_FORMAT).splitlines()]
+    return [name for status, flag, name in rows if status in DPKG_HALF or flag == "reinstreq"]
+
+
+def read_os() -> dict[str, Any]:
+    found = platform.freedesktop_os_release()
+    return {key: found.get(name, "") for name, key in OS_SHOWN.items()}
+
+
 def find_managed() -> Iterator[Path]:
     """Files that say of themselves that Ansible wrote them."""
     for folder in MANAGED_FOLDERS:
@@ -150,10 +208,15 @@ def digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def remember(managed: Path) -> bool:
-    """Whether anything is new since the last play."""
+def remember(managed: Path, began: float) -> bool:
+    """Whether anything is new since the last play. began: when this play began (seconds since 1970, 0 where it isn't known):
+    what was changed before that, and not written anew by this play, was changed by hand and stays so."""
+    known: dict[str, str] = json.loads(managed.read_text("utf-8")) if managed.is_file() else {}
     found = {str(path): digest(path) for path in sorted(find_managed())}
-    if managed.is_file() and json.loads(managed.read_text("utf-8")) == found:
+    for name, known_as in known.items():
+        if name in found and Path(name).stat().st_mtime < began:
+            found[name] = known_as
+    if known == found:
         return False
     write(managed, found)
     return True
