@@ -39,8 +39,9 @@ def release(name: str) -> None:
 
 
 def orphans() -> list[str]:
-    """Names whose process is gone without having cleaned up."""
-    found = []
+    """Names whose process is gone without having cleaned up; also one that ended in the middle of its lease."""
+    with locked("leases"):
+        found = [folder.name for folder in STATE.iterdir() if folder.is_dir() and not (folder / "owner").exists()]
     for path in STATE.glob("*/owner"):
         try:
             owner = path.read_text()

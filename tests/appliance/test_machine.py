@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from appliance import groups, network
-from appliance.host import DISKS, Host
+from appliance.host import DISKS, Host, remove_orphans
 from appliance.machine import STATE, locked, run
 
 BARE = "bare"
@@ -54,6 +54,13 @@ def test_a_removed_host_leaves_nothing_behind() -> None:
         leased = {int(path.read_text()) for path in STATE.glob("*/number")}
         links = {line.split()[0].partition("@")[0] for line in run("ip", "-brief", "link").splitlines()}
     assert number in leased or f"mt{number}" not in links
+
+
+def test_who_ended_in_the_middle_of_its_lease_is_cleaned_up_after() -> None:
+    (STATE / "half").mkdir(parents=True)
+    assert "half" in network.orphans()
+    remove_orphans()
+    assert not (STATE / "half").exists()
 
 
 def test_what_a_killed_process_left_is_found_and_removed() -> None:

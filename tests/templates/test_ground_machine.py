@@ -214,3 +214,12 @@ def test_the_command_says_what_to_type_where_nothing_is_installed(tmp_path: Path
     done = subprocess.run(["sh", str(script), "doctor"], capture_output=True, text=True, check=False, timeout=20)
     assert done.returncode == 2
     assert "type: ansible-playbook" in done.stderr
+
+
+def test_ubuntus_collector_of_core_dumps_is_off_for_good() -> None:
+    """It would set core_pattern and suid_dumpable anew at each start, after sysctl. (The file is left out on a shared box.)"""
+    off = find_task("hardening/tasks/kernel.yml", "Nobody collects core dumps")
+    apport = {"name": "apport.service", "enabled": False, "state": "stopped", "masked": True}
+    assert off["ansible.builtin.systemd_service"] == apport
+    # stopping it writes the pattern too
+    assert off["notify"] == "Load the kernel's settings"

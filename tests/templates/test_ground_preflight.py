@@ -99,7 +99,32 @@ def look(domain: str, marker: str = "/nowhere", root: str = "/nowhere") -> dict[
 
 
 def test_loopback_is_no_proof_that_a_domain_leads_here() -> None:
-    assert look("localhost")["addresses"] == []
+    seen = look("localhost")
+    assert seen["addresses"] == []
+    # through its own /etc/hosts a server named like the domain can't ask DNS: that is no reason to refuse it
+    assert seen["is_local_name"] is True
+    assert all(evaluate(told, preflight_seen=seen) for told in condition("The domain leads here"))
+
+
+def test_a_name_that_nobody_knows_is_refused() -> None:
+    seen = look("nowhere.invalid")
+    assert seen["is_local_name"] is False
+    assert not all(evaluate(told, preflight_seen=seen) for told in condition("The domain leads here"))
+
+
+@pytest.mark.parametrize(("is_installed", "ends"), [(False, True), (True, False)])
+def test_a_rehearsal_ends_before_what_looks_at_installed_things(is_installed: bool, ends: bool) -> None:
+    """Also where Python's apt is there, as on every Ubuntu."""
+    seen = {"is_installed": is_installed}
+    assert evaluate("preflight_bare_check", ansible_check_mode=True, preflight_seen=seen) == ends
+    assert not evaluate("preflight_bare_check", ansible_check_mode=False, preflight_seen=seen)
+
+
+def test_a_time_zone_may_be_a_link() -> None:
+    """UTC and many old names are."""
+    tasks = yaml.safe_load((PREFLIGHT / "tasks/machine.yml").read_text())
+    look_at = next(t["ansible.builtin.stat"] for t in tasks if t["name"] == "Look for the time zone")
+    assert look_at["follow"] is True
 
 
 def test_an_address_of_another_machine_is_told_from_our_own() -> None:

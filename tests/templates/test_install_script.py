@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,7 @@ class Server:
             ("/opt/mostrador/restoring", "restoring"),
             ("/etc/os-release", "os-release"),
             ("/proc/meminfo", "meminfo"),
+            ("/run/mostrador-install.lock", "lock"),
         ):
             assert place in text
             text = text.replace(place, str(folder / own))
@@ -58,11 +61,11 @@ class Server:
         self.write("meminfo", f"MemTotal:        {mb * MIB_KB + 7} kB\nMemFree:          1024 kB\n")
 
     def sees(self, **found: Any) -> None:
-        seen = json.dumps({"own_address": "203.0.113.7", **found})
+        seen = json.dumps({"own_address": "203.0.113.7", "is_local_name": False, **found})
         self.write("ansible/roles/preflight/files/look.py", f"print({seen!r})\n")
 
     def install(self, *words: str, language: str = "en") -> subprocess.CompletedProcess[str]:
-        environment = {"PATH": f"{self.folder}/bin:/usr/bin:/bin", "LANG": language}
+        environment = {"PATH": f"{self.folder}/bin:/usr/bin:/bin", "LANG": language, "MOSTRADOR_INSTALL_PAUSE": "0"}
         command = [shutil.which("bash") or "bash", str(self.folder / "scripts/install"), *words]
         return subprocess.run(
             command, stdin=subprocess.DEVNULL, capture_output=True, text=True, env=environment, check=False, timeout=60
@@ -137,6 +140,46 @@ def test_a_domain_that_leads_elsewhere_is_told_before_anything_is_fetched(
     with server.inventory.open("a") as file:
         file.write("    mostrador_check_dns: false\n")
     assert server.install().returncode == 0
+
+
+def test_a_server_that_is_named_like_the_domain_is_not_refused_for_it(server: Server) -> None:
+    server.sees(addresses=[], elsewhere=[], is_local_name=True)
+    done = server.install(*TOLD)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_second_one_waits_for_nobody_and_takes_nothing_away(server: Server) -> None:
+    with (server.folder / "lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        done = server.install(*TOLD)
+        assert done.returncode == 2
+        assert "Another scripts/install is at work" in done.stderr
+        assert "Ya hay otro scripts/install" in server.install(*TOLD, language="es_ES.UTF-8").stderr
+        assert not server.is_played()
+        assert not server.inventory.exists()
+    assert server.install(*TOLD).returncode == 0
+
+
+@pytest.mark.parametrize("refusals", [2, 1000])
+def test_lists_that_the_system_itself_is_reading_are_waited_for(server: Server, refusals: int) -> None:
+    # a Python that lacks what Ubuntu's lacks, until apt brought it
+    server.write("bin/python3", f"""#!/bin/sh
+[ "$2" != "import ensurepip, venv" ] || exec test -e {server.folder}/brought
+exec {sys.executable} "$@"
+""", is_program=True)  # fmt: skip
+    server.write("bin/apt-get", f"""#!/bin/sh
+cd {server.folder}
+case "$*" in *update) echo x >>tries ;; *) touch brought; exit ;; esac
+[ $(wc -l <tries) -gt {refusals} ] || {{ echo "E: Could not get lock" >&2; exit 100; }}
+""", is_program=True)  # fmt: skip
+    done = server.install(*TOLD)
+    if refusals == 2:
+        assert done.returncode == 0, done.stderr
+        assert (server.folder / "brought").exists()
+    else:
+        assert done.returncode == 2
+        assert "still updating itself" in done.stderr
+        assert not server.is_played()
 
 
 def test_where_it_cannot_look_or_is_told_not_to_the_play_does(server: Server) -> None:

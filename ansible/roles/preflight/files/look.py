@@ -24,7 +24,8 @@ CHATWOOT_PLACES = ("/etc/systemd/system", "/home/chatwoot", "/opt/chatwoot", "/o
 
 
 def main(domain: str, marker: str, root: str, version: str = "", user: str = "") -> None:
-    addresses = resolve(domain)
+    told = resolve(domain)
+    addresses = [address for address in told if not is_loopback(address)]
     is_ours = Path(marker).exists()
     sys.stdout.write(
         json.dumps(
@@ -33,6 +34,7 @@ def main(domain: str, marker: str, root: str, version: str = "", user: str = "")
                 "disk_free_mb": shutil.disk_usage("/").free // 2**20,
                 "is_installed": Path(root, "current").exists(),
                 "addresses": addresses,
+                "is_local_name": bool(told) and not addresses,
                 "elsewhere": [address for address in addresses if not is_own(address)],
                 "own_address": own_address(),
                 "blockers": blockers(),
@@ -40,7 +42,6 @@ def main(domain: str, marker: str, root: str, version: str = "", user: str = "")
                 "has_others_redis": has_others_redis(),
                 "postgres_obstacles": postgres_obstacles(version, user) if version else [],
                 "redis_obstacles": redis_obstacles(),
-                "has_python_apt": any(Path("/usr/lib/python3/dist-packages").glob("apt_pkg*")),
             }
         )
     )
@@ -185,10 +186,14 @@ def is_open_to_group(path: str, group: str) -> bool:
 
 
 def resolve(domain: str) -> list[str]:
-    """Loopback proves nothing: a server often has its own name in /etc/hosts."""
+    """All that the name leads to; this server's own /etc/hosts is asked before any DNS server."""
     code = "import socket, sys; print(*{a[4][0] for a in socket.getaddrinfo(sys.argv[1], 443)}, sep='\\n')"
-    found = output(sys.executable, "-c", code, domain).split()
-    return sorted(address for address in found if not address.startswith("127.") and address != "::1")
+    return sorted(output(sys.executable, "-c", code, domain).split())
+
+
+def is_loopback(address: str) -> bool:
+    """It proves nothing: a server that is named like the domain often has it in /etc/hosts, whatever DNS says."""
+    return address.startswith("127.") or address == "::1"
 
 
 def is_own(address: str) -> bool:
