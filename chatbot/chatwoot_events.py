@@ -92,7 +92,8 @@ class MessageFacts:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One webhook. `assignee_changed`: the event itself says that the assignee is new."""
+    """One webhook. `assignee_changed`: the event itself says that the assignee is new; `new_labels`: which labels it says were
+    put on."""
 
     name: str
     account_id: int | None = None
@@ -101,6 +102,7 @@ class Event:
     conversation: ConversationFacts | None = None
     message: MessageFacts | None = None
     assignee_changed: bool = False
+    new_labels: tuple[str, ...] = ()
 
 
 def read_event(body: bytes) -> Event:
@@ -140,7 +142,10 @@ def event_from(given: Mapping[str, Any]) -> Event:
         conversation = _conversation(given, given)
         if conversation is None:
             raise UnreadableEvent(f"{name} without a usable conversation id")
-        return Event(name, account_id, "", conversation.inbox_id, conversation, None, _has_changed(given, "assignee_id"))
+        return Event(
+            name, account_id, "", conversation.inbox_id, conversation, None,
+            assignee_changed=any("assignee_id" in change for change in _changes(given)), new_labels=_new_labels(given),
+        )  # fmt: skip
     return Event(name, account_id, inbox_id=_id(_dict(given.get("inbox")).get("id")) or 0)
 
 
@@ -314,8 +319,16 @@ def _hash(values: object) -> str:
     return hashlib.sha256(json.dumps(values, sort_keys=True, default=str).encode("utf-8", "replace")).hexdigest()[:32]
 
 
-def _has_changed(given: Mapping[str, Any], key: str) -> bool:
-    return any(isinstance(c, dict) and key in c for c in _list(given.get("changed_attributes")))
+def _changes(given: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [_dict(change) for change in _list(given.get("changed_attributes"))]
+
+
+def _new_labels(given: Mapping[str, Any]) -> tuple[str, ...]:
+    found: list[str] = []
+    for change in (_dict(c.get("label_list")) for c in _changes(given)):
+        before = _list(change.get("previous_value"))
+        found += [_text(label, MAX_NAME) for label in _list(change.get("current_value"))[:100] if label not in before]
+    return tuple(label for label in found if label)
 
 
 def _dict(value: object) -> Mapping[str, Any]:

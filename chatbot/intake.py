@@ -34,6 +34,7 @@ from chatbot.intake_statements import (
     INSERT_INPUT,
     INSERT_LINE,
     INSERT_UPDATED,
+    LABELLED,
     RESOLVED,
     SPOKEN_TAKE_OVER,
     TAKE_OVER,
@@ -43,6 +44,7 @@ from chatbot.intake_statements import (
 )
 from chatbot.marks import read_mark
 from chatbot.settings import Settings
+from chatbot.text import fold
 
 log = structlog.get_logger()
 Raw = psycopg.Connection[Any]
@@ -239,6 +241,16 @@ def _store_state(raw: Raw, event: Event, conversation: ConversationFacts, settin
         " can_reply = %(can_reply)s WHERE chatwoot_id = %(conversation)s",
         values | {"can_reply": conversation.can_reply},
     )
+    if _gives_back(event, settings):
+        raw.execute(LABELLED, values)
+        raw.execute("SELECT pg_notify('mostrador', '')")
+
+
+def _gives_back(event: Event, settings: Settings) -> bool:
+    """Whether a label says so that isn't one of those with which the bot itself hands over."""
+    given = {fold(label) for label in settings.bot_labels}
+    given -= {fold(label) for label in (*settings.handoff_labels, *settings.people_labels)}
+    return any(fold(label) in given for label in event.new_labels)
 
 
 def _has_given_away(raw: Raw, conversation_id: int, settings: Settings) -> bool:

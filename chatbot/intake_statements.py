@@ -154,6 +154,16 @@ WITH l AS ({INSERT_LINE} RETURNING id), c AS (
   RETURNING id)
 DELETE FROM timer USING c WHERE timer.conversation_id = c.id
 """
+# A label that gives it back, put on by somebody after people's last word. What comes twice does it once.
+LABELLED = """
+WITH c AS (
+  UPDATE conversation SET owner = 'bot', owner_reason = '', handed_back_at = %(at)s, wake_at = now(),
+    wake_reason = concat_ws(',', wake_reason, 'bot_on')
+  WHERE chatwoot_id = %(conversation)s AND owner <> 'bot'
+    AND coalesce(%(at)s::timestamptz > greatest(last_human_at, handed_back_at), true)
+  RETURNING id)
+DELETE FROM timer USING c WHERE timer.conversation_id = c.id
+"""
 # An agent asks why; who has the conversation stays as it is.
 BOT_WHY = f"""
 WITH l AS ({INSERT_LINE} RETURNING id)

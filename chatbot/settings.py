@@ -84,6 +84,7 @@ class Settings(BaseModel):
     handoff_labels: Annotated[tuple[str, ...], NoDecode] = ()
     handoff_priority: Literal["", "low", "medium", "high", "urgent"] = ""
     people_labels: Annotated[tuple[str, ...], NoDecode] = ()
+    bot_labels: Annotated[tuple[str, ...], NoDecode] = ()
     hours: Annotated[tuple[str, ...], NoDecode] = ()
     closures: Annotated[tuple[str, ...], NoDecode] = ()
     holidays: str = ""
@@ -128,6 +129,7 @@ class Settings(BaseModel):
         "chatwoot_webhook_secret",
         "handoff_labels",
         "people_labels",
+        "bot_labels",
         "crawl_private_hosts",
         "flow_hosts",
         mode="before",

@@ -178,6 +178,11 @@ class People(Desk):
         with self.world.lock:
             self.change_status(self.world.conversations[conversation], status, f"human:{self._agent(agent)[1]}")
 
+    def label(self, conversation: int, *labels: str) -> None:
+        """A person changes which labels it has."""
+        with self.world.lock:
+            self.change_labels(self.world.conversations[conversation], list(labels), f"human:{self._agent(None)[1]}")
+
     def resolve(self, conversation: int) -> None:
         self.set_status(conversation, "resolved")
 

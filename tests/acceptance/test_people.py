@@ -99,6 +99,28 @@ def test_bot_off_stops_and_opens_and_bot_on_brings_it_back(box: Box) -> None:
     assert box.texts(conversation)[-1] == "Abrimos de 9 a 14."
 
 
+def test_a_label_that_gives_it_back_does_so_once(make_box: Maker) -> None:
+    box = make_box(workers=1, BOT_LABELS="bot, Al bot", HANDOFF_LABELS="vip")
+    conversation = start(box)
+    box.pretend.set_status(conversation, "open")
+    box.pretend.agent_reply(conversation, "Le atiendo yo.")
+    box.pretend.customer("¿Cómo devuelvo un pedido?", conversation=conversation)
+    box.settle()
+    assert box.texts(conversation) == [ANSWER]
+    box.pretend.label(conversation, "otra", "AL BOT")
+    box.wait(lambda: box.pretend.status(conversation) == "pending", 10, "the bot has it again")
+    box.pretend.customer("horario", conversation=conversation)
+    box.settle()
+    assert box.texts(conversation) == [ANSWER, "Abrimos de 9 a 14."]
+    box.pretend.set_status(conversation, "open")
+    box.pretend.agent_reply(conversation, "Ya sigo yo.")
+    box.pretend.label(conversation, "AL BOT")  # it was there before: it says nothing new
+    box.settle()
+    box.pretend.customer("horario", conversation=conversation)
+    box.settle()
+    assert box.texts(conversation) == [ANSWER, "Abrimos de 9 a 14."]
+
+
 def test_an_assignee_is_respected(box: Box) -> None:
     conversation = start(box)
     box.pretend.assign(conversation, 8)

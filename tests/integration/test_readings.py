@@ -129,3 +129,31 @@ def test_the_mark_passes_a_conversation_that_could_not_be_read_for_an_hour_of_re
     assert not has_moved(1800)
     chatwoot.as_a_whole = False
     assert has_moved(3601) == is_given_up
+
+
+def tell_labels(engine: Engine, settings: Settings, *labels: str, at: datetime | None = None) -> tuple[Any, ...]:
+    place = ConversationFacts(NUMBER, 3, "open", at=at or now(), contact=ContactFacts(5, "Ana"))
+    event = Event("conversation_updated", conversation=place, inbox_id=3, new_labels=labels)
+    with engine.connect() as connection:
+        raw: Any = connection.connection.driver_connection
+        with raw.transaction():
+            store(raw, event, read_meaning(event, Scope(None, frozenset())), settings)
+    return read(engine)
+
+
+def test_a_label_gives_it_back_unless_a_person_spoke_since(engine: Engine) -> None:
+    settings = Settings(bot_labels=("bot",))
+    tell_by_webhook(engine, make_event(MessageFacts(2, "person", "Hola, soy Marta.", sent_at=now()), "open"))
+    before = now() - timedelta(seconds=20)
+    assert tell_labels(engine, settings, "bot", at=before)[0] == "people", "its webhook came late"
+    assert tell_labels(engine, settings, "other") == ("people", "open", None)
+    at = now()
+    assert tell_labels(engine, settings, "BOT", at=at) == ("bot", "open", "bot_on")
+    tell_by_webhook(engine, make_event(MessageFacts(4, "person", "Sigo yo.", sent_at=now()), "open"))
+    assert tell_labels(engine, settings, "bot", at=at)[0] == "people", "told twice"
+
+
+def test_a_label_with_which_the_bot_hands_over_gives_nothing_back(engine: Engine) -> None:
+    tell_by_webhook(engine, make_event(MessageFacts(2, "person", "Hola, soy Marta.", sent_at=now()), "open"))
+    settings = Settings(bot_labels=("bot", "vip"), handoff_labels=("bot",), people_labels=("VIP",))
+    assert tell_labels(engine, settings, "bot", "vip") == ("people", "open", None)
