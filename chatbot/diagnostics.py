@@ -40,7 +40,7 @@ WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace ORDER BY 3
 
 
 def write(connection: Connection, config: Config, settings: Settings) -> str:
-    """As JSON. What is known of secrets is masked once more at the end."""
+    """As JSON. What is known of secrets is masked once more in all that isn't a name of ours."""
     found = {
         "versions": vitals.read_versions(connection),
         "boot": _describe_boot(config),
@@ -59,7 +59,15 @@ def write(connection: Connection, config: Config, settings: Settings) -> str:
         "model_calls": _read_all(connection, CALLS),
         "tables": _read_all(connection, TABLES),
     }  # fmt: skip
-    return mask(json.dumps(found, ensure_ascii=False, indent=1, default=str))
+    return json.dumps(_mask_values(found), ensure_ascii=False, indent=1)
+
+
+def _mask_values(given: Any) -> Any:
+    if isinstance(given, Mapping):
+        return {name: _mask_values(value) for name, value in given.items()}
+    if isinstance(given, list | tuple):
+        return [_mask_values(value) for value in given]
+    return given if given is None or isinstance(given, bool | int | float) else mask(str(given))
 
 
 def vars_of(queue: vitals.Queue) -> dict[str, Any]:
