@@ -42,6 +42,7 @@ RESPONDERS = {"canned", "faq", "assistant", "fallback", "media", "handoff"}
 LANGUAGES = {"es", "en"}
 PAGE_LINES = 60
 EXPORT_TIMEOUT = "120s"
+EXPORT_AT_ONCE = 50  # conversations
 
 last_turn = (
     select(Turn.state, Turn.responder, Turn.handoff_reason, Turn.rule)
@@ -110,19 +111,63 @@ def select_rows(ids: Select[int, datetime]) -> Select[Any]:
     )
 
 
-def stream_conversations(engine: Engine, filters: Mapping[str, str], words: list[str]) -> Iterator[dict[str, Any]]:
-    """All rows, newest first, by a cursor on a connection of its own: the memory stays small however many there are."""
+def stream_lines(engine: Engine, filters: Mapping[str, str], words: list[str]) -> Iterator[dict[str, Any]]:
+    """Each message and each reply of all those conversations, the newest conversation first, its lines in their order.
+
+    By a cursor on a connection of its own: the memory stays small however many there are. state: a turn's; part_state: of what
+    was to be sent, None where a turn said nothing; rule: why nothing was said to a message.
+    """
     ids = select_ids(filters)
     if words:
         said = (select(model.conversation_id).where(matches(table, words)) for table, model in SAID.items())
         ids = ids.where(Conversation.id.in_(union(*said)))
-    ordered = select_rows(ids).order_by(Conversation.updated_at.desc(), Conversation.id.desc())
+    chosen = ids.subquery("chosen")
+    columns = (
+        Conversation.id.label("conversation_id"), Conversation.chatwoot_id, Inbox.name.label("inbox"),
+        Contact.name.label("contact"),
+    )  # fmt: skip
+    statement = select(*columns).join(chosen, chosen.c.id == Conversation.id)
+    statement = statement.join(Inbox, Inbox.id == Conversation.inbox_id).outerjoin(
+        Contact, Contact.id == Conversation.contact_id
+    )
+    ordered = statement.order_by(Conversation.updated_at.desc(), Conversation.id.desc())
     with engine.connect() as connection:
         connection.execute(text(f"SET LOCAL statement_timeout = '{EXPORT_TIMEOUT}'"))
-        for row in connection.execution_options(yield_per=200).execute(ordered):
-            yield dict(row._mapping)
+        found = connection.execute(ordered, execution_options={"yield_per": EXPORT_AT_ONCE})
+        for rows in found.partitions():
+            lines = _read_all_lines(connection, [row.conversation_id for row in rows])
+            for row in rows:
+                yield from (dict(row._mapping) | line for line in lines[row.conversation_id])
 
 
+def _read_all_lines(connection: Connection, ids: list[int]) -> dict[int, list[dict[str, Any]]]:
+    """By conversation."""
+    lines: dict[int, list[dict[str, Any]]] = {number: [] for number in ids}
+    columns = (
+        Message.conversation_id, Message.arrived_at.label("at"), Message.id, Message.author, Message.text,
+        Message.attachments, Message.ignore_rule,
+    )  # fmt: skip
+    for row in connection.execute(select(*columns).where(Message.conversation_id.in_(ids)).order_by(Message.id)):
+        line = {"at": row.at, "author": row.author, "text": join_said(row), "rule": row.ignore_rule}
+        lines[row.conversation_id].append(NO_REPLY | line | {"place": (row.at, False, row.id)})
+    at = func.coalesce(Turn.finished_at, Turn.started_at).label("at")
+    replies = select(
+        Turn.conversation_id, at, Turn.id, Turn.state, Turn.responder, Turn.handoff_reason, Turn.rule, Turn.sources,
+        Part.text, Part.is_note, Part.state.label("part_state"),
+    ).outerjoin(Part, Part.turn_id == Turn.id)  # fmt: skip
+    for row in connection.execute(replies.where(Turn.conversation_id.in_(ids)).order_by(Turn.id, Part.ordinal)):
+        line = {name: value for name, value in row._mapping.items() if name not in {"id", "conversation_id"}}
+        line |= {"author": "bot", "text": row.text or "", "is_note": bool(row.is_note)}
+        lines[row.conversation_id].append(NO_REPLY | line | {"place": (row.at, True, row.id)})
+    for listed in lines.values():
+        listed.sort(key=lambda line: line.pop("place"))
+    return lines
+
+
+NO_REPLY: dict[str, Any] = {
+    "at": None, "author": "", "is_note": False, "text": "", "state": None, "part_state": None, "responder": None,
+    "handoff_reason": None, "rule": None, "sources": [],
+}  # fmt: skip
 SAID: dict[str, type[Message | Part]] = {"message": Message, "part": Part}
 
 
@@ -134,7 +179,7 @@ def read_conversation(connection: Connection, conversation_id: int) -> Any | Non
     columns = (
         Conversation.id, Conversation.chatwoot_id, Conversation.status, Conversation.owner, Conversation.updated_at,
         Contact.id.label("contact_id"), Contact.name, Contact.email, Contact.phone, Inbox.name.label("inbox"),
-        Conversation.assistant,
+        Inbox.chatwoot_id.label("inbox_chatwoot_id"), Conversation.assistant,
     )  # fmt: skip
     statement = select(*columns).join(Inbox, Inbox.id == Conversation.inbox_id)
     statement = statement.outerjoin(Contact, Contact.id == Conversation.contact_id)
@@ -179,6 +224,17 @@ def list_lines(
     return shown, Place(*_find_place(shown[0])) if len(lines) > len(shown) else None
 
 
+def read_until(connection: Connection, turn_id: int) -> tuple[Any, list[dict[str, Any]]] | None:
+    """A turn's conversation, as read_conversation() has it, and the lines up to the turn, which is the last one."""
+    at = func.coalesce(Turn.finished_at, Turn.started_at).label("at")
+    statement = select(Turn.conversation_id, at).where(Turn.id == turn_id)
+    turn = connection.execute(statement).first() if 0 < turn_id < 2**63 - 1 else None
+    if turn is None:
+        return None
+    row = read_conversation(connection, turn.conversation_id)
+    return row, list_lines(connection, turn.conversation_id, Place(turn.at, True, turn_id + 1))[0]
+
+
 def _find_place(line: dict[str, Any]) -> tuple[datetime, bool, int]:
     is_turn = line["kind"] == "turn"
     return line["at"], is_turn, line["row"]["id"] if is_turn else line["row"].id
@@ -206,7 +262,7 @@ def _list_turns(connection: Connection, conversation_id: int, before: Place | No
     cost = select(func.sum(LlmCall.cost_micros)).where(LlmCall.turn_id == Turn.id).correlate(Turn).scalar_subquery()
     columns = (
         Turn.id, Turn.state, Turn.rule, Turn.responder, Turn.handoff_reason, Turn.handoff_detail, Turn.sources, Turn.mode,
-        Turn.language, Turn.release_id, chosen.c.at, TurnTrace.body.label("trace"), cost.label("cost"),
+        Turn.language, Turn.release_id, Turn.assistant, chosen.c.at, TurnTrace.body.label("trace"), cost.label("cost"),
     )  # fmt: skip
     statement = select(*columns).join(chosen, chosen.c.id == Turn.id).outerjoin(TurnTrace, TurnTrace.turn_id == Turn.id)
     turns = [dict(row._mapping) for row in connection.execute(statement)]

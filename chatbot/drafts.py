@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby, takewhile
 from typing import Any, cast
 
 from sqlalchemy import ColumnElement, Connection, Select, exists, func, select, true
@@ -17,7 +20,10 @@ from chatbot.models import Entry, Revision, release_revision
 from chatbot.models.folding import ACCENTED, PLAIN, fold_words
 
 BIN_DAYS = 30
+MOST_CHANGES = 500
 WORDS = re.compile(r"\s+|\w+|[^\w\s]")
+LINES = re.compile(r".*\n|.+")
+MOST_PAIRS = 40_000  # of words against words, in one piece: pages show many texts, and webhooks come in beside them
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +48,7 @@ class Change:
     after: dict[str, Any] | None
     author: str
     changed_at: datetime
+    revision_id: int
 
 
 newest = (
@@ -124,10 +131,16 @@ def read_revision_body(connection: Connection, kind: str, key: str, revision_id:
     return found
 
 
-def list_changes(connection: Connection, limit: int = 500) -> list[Change]:
-    """What publishing would change, by kind and key."""
-    statement = _select_changes(connection).order_by(Entry.kind, Entry.key).limit(limit)
+def list_changes(connection: Connection) -> list[Change]:
+    """What publishing would change, by kind and key: the first MOST_CHANGES."""
+    statement = _select_changes(connection).order_by(Entry.kind, Entry.key).limit(MOST_CHANGES)
     return [Change(*row) for row in connection.execute(statement)]
+
+
+def find_change(connection: Connection, kind: str, key: str) -> Change | None:
+    """What publishing would change of this entry. None: nothing."""
+    row = connection.execute(_select_changes(connection).where(Entry.kind == kind, Entry.key == key)).first()
+    return Change(*row) if row else None
 
 
 def count_changes(connection: Connection) -> int:
@@ -145,7 +158,7 @@ def _select_changes(connection: Connection) -> Select[Any]:
     )
     columns = (Entry.kind, Entry.key, published.c.body.label("before"), newest.c.body.label("after"), newest.c.author)
     return (
-        select(*columns, newest.c.created_at)
+        select(*columns, newest.c.created_at, newest.c.id)
         .select_from(Entry)
         .join(newest, true())
         .outerjoin(published, published.c.entry_id == Entry.id)
@@ -154,13 +167,66 @@ def _select_changes(connection: Connection) -> Select[Any]:
 
 
 def diff_words(before: str, after: str) -> Iterator[tuple[str, str]]:
-    """("=" | "-" | "+", text) pieces that lead from before to after, word by word."""
-    old, new = WORDS.findall(before), WORDS.findall(after)
+    """("=" | "-" | "+", text) pieces that lead from before to after: line by line, and word by word where lines differ."""
+    for sign, pieces in groupby(_diff(before, after), key=lambda piece: piece[0]):
+        if text := "".join(text for _sign, text in pieces):
+            yield sign, text
+
+
+def _diff(before: str, after: str) -> Iterator[tuple[str, str]]:
+    for old_lines, new_lines in _cut(LINES.findall(before), LINES.findall(after)):
+        if old_lines == new_lines:
+            yield "=", "".join(old_lines)
+            continue
+        for old, new in _cut(WORDS.findall("".join(old_lines)), WORDS.findall("".join(new_lines))):
+            if old == new:
+                yield "=", "".join(old)
+            elif len(old) * len(new) > MOST_PAIRS:
+                yield from (("-", "".join(old)), ("+", "".join(new)))
+            else:
+                yield from _match(old, new)
+
+
+def _match(old: list[str], new: list[str]) -> Iterator[tuple[str, str]]:
     for tag, a, b, c, d in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
         if tag == "equal":
             yield "=", "".join(old[a:b])
-            continue
-        if b > a:
-            yield "-", "".join(old[a:b])
-        if d > c:
-            yield "+", "".join(new[c:d])
+        else:
+            yield from (("-", "".join(old[a:b])), ("+", "".join(new[c:d])))
+
+
+def _cut(old: list[str], new: list[str]) -> Iterator[tuple[list[str], list[str]]]:
+    """Both in blocks: what they begin and end with alike, and between what stands once in both (Bram Cohen's patience diff)."""
+    start = _count_alike(old, new)
+    end = _count_alike(reversed(old[start:]), reversed(new[start:]))
+    yield old[:start], new[:start]
+    old_rest, new_rest = old[start : len(old) - end], new[start : len(new) - end]
+    a = b = 0
+    for x, y in _pair_unique(old_rest, new_rest):
+        yield old_rest[a:x], new_rest[b:y]
+        yield [old_rest[x]], [new_rest[y]]
+        a, b = x + 1, y + 1
+    yield old_rest[a:], new_rest[b:]
+    yield old[len(old) - end :], new[len(new) - end :]
+
+
+def _count_alike(old: Iterable[str], new: Iterable[str]) -> int:
+    """How many from the first one on."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(old, new, strict=False)))
+
+
+def _pair_unique(old: list[str], new: list[str]) -> list[tuple[int, int]]:
+    """(index in old, index in new) of what stands once in both, as many as have the same order in both."""
+    in_old, in_new = Counter(old), Counter(new)
+    places = {piece: y for y, piece in enumerate(new) if in_new[piece] == in_old[piece] == 1}
+    last: list[int] = []  # of the rising runs of each length: the lowest end, and the run itself
+    runs: list[Any] = []
+    for pair in ((x, places[piece]) for x, piece in enumerate(old) if piece in places):
+        n = bisect_left(last, pair[1])
+        last[n : n + 1] = [pair[1]]
+        runs[n : n + 1] = [(pair, runs[n - 1] if n else None)]
+    found, run = [], runs[-1] if runs else None
+    while run:
+        pair, run = run
+        found.append(pair)
+    return found[::-1]

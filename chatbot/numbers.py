@@ -8,23 +8,30 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Row, text
 
+from chatbot.chatwoot_rules import CANARY_IDS
 from chatbot.text import split_words
 
 BOUNDS_S = (1, 2, 3, 5, 8, 10, 15, 20, 30, 45, 60, 90, 120, 180, 300, 600, 1_800, 3_600)
 UNKNOWING = ("unsure", "llm_down", "crashed", "stale", "loop")  # handed off because the bot had no answer
+TRIAL = "trial"  # beside the outcomes: calls for nobody's message (test bot, kept tests, drafts), which no turn counts
 OUTCOMES = ("answered", "handed_off", "unanswered", "suggested", "ignored")
 AGAIN = timedelta(hours=2)  # a call is settled and a part sent a little after its turn was counted
 STALE = timedelta(minutes=5)
 SAMPLE = 1_000
 SHORT_CHARS = 150  # what is longer is never asked twice in the same words
 
+CALLS = """
+    sum(coalesce(input_tokens, 0) + coalesce(output_tokens, 0)) AS tokens,
+      sum(coalesce(cost_micros, CASE WHEN state = 'reserved' THEN reserved_micros END)) AS micros,
+      count(*) FILTER (WHERE state = 'settled' AND cost_micros IS NULL) AS unpriced
+    FROM llm_call"""
 HISTOGRAM = ", ".join(f"count(*) FILTER (WHERE bucket = {n})::int" for n in range(len(BOUNDS_S) + 1))
 ROLL_UP = text(f"""
 WITH t AS (
@@ -42,11 +49,7 @@ WITH t AS (
   SELECT t.*, c.tokens, c.micros, c.unpriced, h.turn_id IS NOT NULL AS is_cached, h.saved_micros, width_bucket(
     extract(epoch FROM (SELECT min(sent_at) FROM part WHERE turn_id = t.id AND NOT is_note)
       - (SELECT min(arrived_at) FROM message WHERE turn_id = t.id))::float8, CAST(:bounds AS float8[])) AS bucket
-  FROM t LEFT JOIN LATERAL (
-    SELECT sum(coalesce(input_tokens, 0) + coalesce(output_tokens, 0)) AS tokens,
-      sum(coalesce(cost_micros, CASE WHEN state = 'reserved' THEN reserved_micros END)) AS micros,
-      count(*) FILTER (WHERE state = 'settled' AND cost_micros IS NULL) AS unpriced
-    FROM llm_call WHERE turn_id = t.id) c ON true LEFT JOIN cache_hit h ON h.turn_id = t.id
+  FROM t LEFT JOIN LATERAL (SELECT {CALLS} WHERE turn_id = t.id) c ON true LEFT JOIN cache_hit h ON h.turn_id = t.id
 )
 INSERT INTO hourly
   (hour, inbox_id, responder, language, outcome, turns, conversations, tokens, micros, unpriced, cached, saved_micros, latency)
@@ -54,6 +57,18 @@ SELECT hour, inbox_id, responder, language, outcome, count(*), count(*) FILTER (
   coalesce(sum(tokens), 0), coalesce(sum(micros), 0), coalesce(sum(unpriced), 0), count(*) FILTER (WHERE is_cached),
   coalesce(sum(saved_micros), 0), ARRAY[{HISTOGRAM}]
 FROM f GROUP BY hour, inbox_id, responder, language, outcome
+""")
+ROLL_UP_TRIALS = text(f"""
+INSERT INTO hourly (hour, inbox_id, responder, language, outcome, tokens, micros, unpriced)
+SELECT hour, 0, '', '', '{TRIAL}', tokens, coalesce(micros, 0), unpriced FROM (
+  SELECT date_trunc('hour', started_at, 'UTC') AS hour, {CALLS}
+  WHERE turn_id IS NULL AND started_at >= :start AND started_at < :until GROUP BY 1) c
+ON CONFLICT DO NOTHING
+""")
+# any earlier one will do: its hour has a row unless a release counted it that knew no trials
+UNCOUNTED = text(f"""
+SELECT FROM (SELECT started_at FROM llm_call WHERE turn_id IS NULL AND started_at < :start LIMIT 1) c
+WHERE NOT EXISTS (SELECT FROM hourly WHERE hour = date_trunc('hour', started_at, 'UTC') AND outcome = '{TRIAL}')
 """)
 SUMMED = ("turns", "conversations", "tokens", "micros", "unpriced", "cached", "saved_micros")
 SUMS = ", ".join(f"sum({name})::bigint AS {name}" for name in SUMMED)
@@ -64,7 +79,7 @@ AS_DAYS = f"""(
     CASE WHEN kind = 'total' THEN latency END AS latency
   FROM hourly CROSS JOIN LATERAL (VALUES ('total', ''), ('hour', to_char(hour AT TIME ZONE :zone, 'HH24')),
     ('inbox', inbox_id::text), ('responder', responder), ('language', language)) v (kind, name)
-  WHERE hour >= :rest AND hour < :end)
+  WHERE hour >= :rest AND hour < :end AND (kind = 'total' OR outcome <> '{TRIAL}'))
 """
 ROLL_UP_DAYS = text(f"""
 INSERT INTO daily (day, kind, name, outcome, zone, {", ".join(SUMMED)}, latency)
@@ -72,8 +87,13 @@ SELECT day, kind, name, outcome, :zone, {SUMS}, CASE WHEN kind = 'total' THEN AR
 FROM {AS_DAYS} h GROUP BY day, kind, name, outcome
 """)
 FIRST_HOUR = text("SELECT min(hour) FROM hourly")
+FIRST_TURN = text(f"SELECT min(hour) FROM hourly WHERE outcome <> '{TRIAL}'")
 NEWEST_DAY = text("SELECT day, zone FROM daily ORDER BY day DESC LIMIT 1")
-FIRST = text("SELECT date_trunc('hour', min(finished_at), 'UTC') FROM turn")
+FIRST = text("""
+SELECT date_trunc('hour', least(
+  (SELECT min(finished_at) FROM turn), (SELECT min(started_at) FROM llm_call WHERE turn_id IS NULL)), 'UTC')
+""")
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 LOCK = text("SELECT pg_advisory_xact_lock(hashtext('mostrador hourly'))")
 NEWEST = text("SELECT hour, rolled_at FROM hourly ORDER BY hour DESC LIMIT 1")
 
@@ -85,13 +105,25 @@ def roll_up(connection: Connection, until: datetime) -> None:
     """
     connection.execute(LOCK)
     newest = connection.execute(NEWEST).first()
-    start = newest.hour - AGAIN if newest else connection.execute(FIRST).scalar()
+    if newest:
+        start = newest.hour - AGAIN
+        _count_old_trials(connection, start)
+    else:
+        start = connection.execute(FIRST).scalar()
     while start is not None and start < until:
         end = min(start + timedelta(days=1), until)
         connection.execute(text("DELETE FROM hourly WHERE hour >= :start AND hour < :end"), {"start": start, "end": end})
         values = {"start": start, "until": end, "unknowing": list(UNKNOWING), "bounds": list(BOUNDS_S)}
         connection.execute(ROLL_UP, values)
+        connection.execute(ROLL_UP_TRIALS, {"start": start, "until": end})
         start = end
+
+
+def _count_old_trials(connection: Connection, until: datetime) -> None:
+    """Once, where a release before this one counted: the days that are over are then summed anew from their hours."""
+    if connection.execute(UNCOUNTED, {"start": until}).first() is not None:
+        connection.execute(ROLL_UP_TRIALS, {"start": LONG_AGO, "until": until})
+        connection.execute(text("DELETE FROM daily"))
 
 
 def roll_up_days(connection: Connection, until: datetime, zone: ZoneInfo) -> None:
@@ -147,7 +179,8 @@ class Period:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """One group's sums. counts: turns by outcome; cached: answers from the cache, saved_micros: what they had cost before."""
+    """One group's sums. counts: turns by outcome; cached: answers from the cache, saved_micros: what they had cost before;
+    trial_micros: of micros, what calls for nobody's message cost (in the totals alone)."""
 
     counts: Counter[str]
     conversations: int = 0
@@ -156,6 +189,7 @@ class Figures:
     unpriced: int = 0
     cached: int = 0
     saved_micros: int = 0
+    trial_micros: int = 0
 
     @property
     def turns(self) -> int:
@@ -163,7 +197,11 @@ class Figures:
 
     @property
     def micros_per_answer(self) -> int | None:
-        return round(self.micros / self.counts["answered"]) if self.counts["answered"] else None
+        return round(self.turn_micros / self.counts["answered"]) if self.counts["answered"] else None
+
+    @property
+    def turn_micros(self) -> int:
+        return self.micros - self.trial_micros
 
 
 NOTHING = Figures(Counter())
@@ -236,6 +274,7 @@ def _add_up(rows: Sequence[Row[Any]]) -> Figures:
         sum(row.unpriced for row in rows),
         sum(row.cached for row in rows),
         sum(row.saved_micros for row in rows),
+        sum(row.micros for row in rows if row.outcome == TRIAL),
     )
 
 
@@ -258,11 +297,14 @@ def find_quantile(histogram: Sequence[int], share: float) -> float | None:
 
 
 def forecast_month(connection: Connection, today: date, zone: ZoneInfo) -> int:
-    """The month's cost in micro-dollars if it goes on as the last 7 whole days went; as today goes, where there are none."""
+    """The month's cost in micro-dollars if answering goes on as in the last 7 whole days, or in those since the first turn; as
+    today goes, where there are none. Trials count as far as they were made: nobody knows that they go on."""
     so_far = sum_total(connection, Period(today.replace(day=1), today, zone)).micros
-    week = sum_total(connection, Period(today - timedelta(days=7), today - timedelta(days=1), zone)).micros
+    first: datetime | None = connection.execute(FIRST_TURN).scalar()
+    days = min((today - first.astimezone(zone).date()).days, 7) if first else 0
+    lately = Period(today - timedelta(days=days), today - timedelta(days=1), zone) if days > 0 else Period(today, today, zone)
     next_month = (today.replace(day=28) + timedelta(days=4)).replace(day=1)
-    return so_far + week * ((next_month - today).days - 1) // 7
+    return so_far + sum_total(connection, lately).turn_micros * ((next_month - today).days - 1) // max(days, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,10 +359,11 @@ SELECT p.failed, p.held, w.waiting, w.oldest_at FROM (
   SELECT count(*) FILTER (WHERE state = 'failed') AS failed, count(*) FILTER (WHERE state = 'held') AS held
   FROM part WHERE state IN ('failed', 'held') AND turn_id >=
     (SELECT id FROM turn WHERE finished_at > now() - interval '7 days' ORDER BY finished_at LIMIT 1)) p,
- (SELECT count(*) AS waiting, min(answer_due_at) AS oldest_at FROM conversation WHERE in_seq > answered_seq) w
+ (SELECT count(*) AS waiting, min(answer_due_at) AS oldest_at FROM conversation
+   WHERE in_seq > answered_seq AND chatwoot_id < :canary) w
 """)
 
 
 def read_attention(connection: Connection) -> Attention:
-    row = connection.execute(ATTENTION).one()
+    row = connection.execute(ATTENTION, {"canary": CANARY_IDS}).one()
     return Attention(row.failed, row.held, row.waiting, row.oldest_at)

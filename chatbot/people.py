@@ -21,18 +21,30 @@ SEEN_EVERY = timedelta(minutes=1)
 LOCK_AFTER, LOCK_ADDRESS_AFTER, LOCK_FOR = 10, 30, timedelta(minutes=15)
 
 
+class SwitchedOff(ConfigError):
+    """Its link would open nothing."""
+
+
 def invite(connection: Connection, config: Config, actor: Actor, email: str, role: str) -> str:
-    """A new account without a password, or one whose link is made anew. Returns its link's token. Raises ConfigError."""
+    """A new account without a password, or one whose link is made anew, for this role. Returns its link's token.
+
+    Raises ConfigError: no address, an account that has a password already, or SwitchedOff.
+    """
     email = email.strip().lower()
     if email.count("@") != 1 or any(c.isspace() for c in email) or email[0] == "@" or email[-1] == "@" or len(email) > 254:
         raise ConfigError("EMAIL", "must be an e-mail address, such as ana@example.com")
-    row = connection.execute(select(Account.id, Account.password).where(Account.email == email)).first()
-    if row is not None and row.password is not None:
-        raise ConfigError("EMAIL", "has an account already; for a new password: flask user reset EMAIL")
+    columns = (Account.id, Account.password, Account.role, Account.active)
+    row = connection.execute(select(*columns).where(Account.email == email).with_for_update()).first()
     if row is None:
         values = {"email": email, "role": role, "fs_uniquifier": uuid.uuid4().hex, "active": True}
         connection.execute(insert(Account).values(values))
-        record(connection, actor, "account.invite", email, None, {"role": role})
+    elif not row.active:
+        raise SwitchedOff("EMAIL", "has an account that is switched off; an owner can switch it on under Users")
+    elif row.password is not None:
+        raise ConfigError("EMAIL", "has an account already; for a new password: flask user reset EMAIL")
+    else:
+        connection.execute(update(Account).where(Account.id == row.id).values(role=role))
+    record(connection, actor, "account.invite", email, {"role": row.role} if row else None, {"role": role})
     return make_link_token(connection, config, email)
 
 

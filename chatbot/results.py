@@ -20,10 +20,9 @@ ON CONFLICT (id) DO UPDATE SET level = excluded.level, key = excluded.key, told 
 FORGET = text("DELETE FROM check_result WHERE id IN :ids").bindparams(bindparam("ids", expanding=True))
 READ = text("SELECT id, level, key, told, since, looked_at FROM check_result")
 # what nobody has looked at for a day says nothing about today
-WORST = text("""
-SELECT max(CASE level WHEN 'fail' THEN 2 WHEN 'warn' THEN 1 ELSE 0 END) FROM check_result
-WHERE looked_at > now() - interval '1 day'
-""")
+TODAYS = "FROM check_result WHERE looked_at > now() - interval '1 day'"
+WORST = text(f"SELECT max(CASE level WHEN 'fail' THEN 2 WHEN 'warn' THEN 1 ELSE 0 END) {TODAYS}")
+BROKEN = text(f"SELECT id, level, key, told {TODAYS} AND level = 'fail'")
 LEVELS: tuple[Level, ...] = ("ok", "warn", "fail")
 
 
@@ -54,3 +53,8 @@ def read(connection: Connection) -> dict[str, Kept]:
 def read_worst(connection: Connection) -> Level:
     """For the mark in the menu."""
     return LEVELS[connection.execute(WORST).scalar() or 0]
+
+
+def read_broken(connection: Connection) -> dict[str, Finding]:
+    """By check, what makes read_worst() say "fail"."""
+    return {r.id: Finding(r.level, r.key, r.told) for r in connection.execute(BROKEN)}

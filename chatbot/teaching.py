@@ -1,49 +1,74 @@
-"""Questions that the bot couldn't answer, alike ones together, with what a person then wrote as the answer to propose."""
+"""Questions that the bot couldn't answer, or not surely, alike ones together, with what a person then wrote as the answer to
+propose."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from itertools import chain
 
 from sqlalchemy import Connection, delete, select, text
 from sqlalchemy.dialects.postgresql import insert
 
+from chatbot.alike import load_draft_cached
+from chatbot.answer_cache import LEAST_CONFIDENCE
+from chatbot.bodies import FaqEntry
 from chatbot.models import DismissedQuestion
 from chatbot.reply import Language
 from chatbot.text import split_words, stem_words, strip_lead_in
 
 SAMPLE = 1_000
 KEPT_DAYS = 90
+NEWEST_TURNS = 3_000
 QUESTION_CHARS = 500
+MOST_KEY_CHARS = 4_000
+ANSWER_CHARS = 3_000  # in an address
 UNTAUGHT = ("unsure", "llm_down")
 
 # the longest of what people wrote within a day: the first is mostly a greeting
-FOUND = text(f"""
-SELECT m.id, left(m.text, {QUESTION_CHARS}) AS question, m.conversation_id, m.arrived_at, t.language, (
+ASKED = f"""
+m.id, left(m.text, {QUESTION_CHARS}) AS question, m.conversation_id, m.arrived_at, t.language, (
   SELECT left(a.text, 5000) FROM message a WHERE a.conversation_id = m.conversation_id AND a.author = 'agent'
     AND a.text <> '' AND a.arrived_at >= m.arrived_at AND a.arrived_at < m.arrived_at + interval '1 day'
     ORDER BY length(a.text) DESC, a.id LIMIT 1) AS answer
+"""
+FOUND = text(f"""
+SELECT {ASKED}, '' AS guess
 FROM turn t JOIN message m ON m.turn_id = t.id
 WHERE t.finished_at > now() - make_interval(days => {KEPT_DAYS}) AND t.handoff_reason IN {UNTAUGHT} AND m.text <> ''
-ORDER BY t.finished_at DESC LIMIT {SAMPLE}
+ORDER BY t.finished_at DESC, m.id DESC LIMIT {SAMPLE}
+""")
+# what the AI answered while it said itself that it wasn't sure; traces are many, so only the newest turns are looked at
+GUESSED = text(f"""
+SELECT {ASKED}, (SELECT string_agg(p.text, E'\n' ORDER BY p.ordinal) FROM part p WHERE p.turn_id = t.id) AS guess
+FROM (SELECT * FROM turn WHERE finished_at > now() - make_interval(days => {KEPT_DAYS})
+      ORDER BY finished_at DESC LIMIT {NEWEST_TURNS}) t
+  JOIN turn_trace tt ON tt.turn_id = t.id JOIN message m ON m.turn_id = t.id
+WHERE t.responder = 'assistant' AND t.handoff_reason IS NULL AND m.text <> ''
+  AND jsonb_path_exists(tt.body, '$.looks[*] ? (@.responder == "assistant" && @.outcome == "replied"
+    && @.saw.kind == "answer" && @.saw.confidence < {LEAST_CONFIDENCE})')
+ORDER BY t.finished_at DESC, m.id DESC LIMIT {SAMPLE}
 """)
 
 
 @dataclass(slots=True)
 class Untaught:
-    """question: as it was asked last; answer: the newest that a person wrote, "" where nobody did."""
+    """question: as it was asked last; answer: the newest that a person wrote, "" where nobody did; guess: what the AI answered
+    to it, "" where it wasn't answered."""
 
     key: str
     question: str
     language: str
+    message_id: int
     conversation_id: int
     asked_at: datetime
     answer: str = ""
+    guess: str = ""
     count: int = 0
 
 
-@lru_cache(2_000)  # the same ones are stemmed for each look at the page
+@lru_cache(10_000)  # the same ones, and the draft's phrasings, are stemmed for each look at the page
 def find_key(question: str, language: str | None) -> str:
     """The same for questions that differ in case, accents, signs, courtesy, order and endings."""
     words = strip_lead_in(split_words(question[:QUESTION_CHARS]))
@@ -51,19 +76,24 @@ def find_key(question: str, language: str | None) -> str:
     return " ".join(sorted(set(stem_words(" ".join(words), known))))
 
 
-def list_untaught(connection: Connection, limit: int = 50) -> list[Untaught]:
-    """The most frequent first, without those dismissed."""
-    dismissed = set(connection.scalars(select(DismissedQuestion.question_key)))
+def list_keys(entry: FaqEntry) -> set[str]:
+    """Of the questions that an FAQ answers in so many words."""
+    return {find_key(question, language) for language, asked in entry.questions.items() for question in asked}
+
+
+def list_untaught(connection: Connection) -> list[Untaught]:
+    """The most frequent first, then the newest; without those dismissed and those that an FAQ of the draft has by now."""
     groups: dict[str, Untaught] = {}
-    for row in connection.execute(FOUND):
-        key = find_key(row.question, row.language)
-        if not key or key in dismissed:
-            continue
-        question = " ".join(row.question.split())
-        group = groups.setdefault(key, Untaught(key, question, row.language or "", row.conversation_id, row.arrived_at))
+    for row in chain(connection.execute(FOUND).all(), connection.execute(GUESSED).all()):
+        key, question = find_key(row.question, row.language), " ".join(row.question.split())
+        new = Untaught(key, question, row.language or "", row.id, row.conversation_id, row.arrived_at)
+        group = groups.setdefault(key, new)
         group.count += 1
         group.answer = group.answer or row.answer or ""
-    return sorted(groups.values(), key=lambda g: -g.count)[:limit]
+        group.guess = group.guess or row.guess or ""
+    settled = {"", *connection.scalars(select(DismissedQuestion.question_key))}
+    settled.update(*(list_keys(entry) for entry in load_draft_cached(connection).faq if entry.enabled))
+    return sorted((group for key, group in groups.items() if key not in settled), key=lambda g: (-g.count, -g.message_id))
 
 
 def dismiss(connection: Connection, key: str, question: str, who: str) -> None:

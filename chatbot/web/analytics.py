@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from flask import Blueprint, make_response, render_template, request
 from flask.typing import ResponseReturnValue
-from flask_babel import format_date
+from flask_babel import format_date, format_decimal
+from flask_babel import gettext as _
 from sqlalchemy import select
 
-from chatbot import numbers
+from chatbot import conversations, numbers
 from chatbot.models import Inbox, Release
 from chatbot.numbers import Figures, Period
 from chatbot.web.access import allow
 from chatbot.web.database import reading
+from chatbot.web.imports import _pick_delimiter
 from chatbot.web.overview import count_newest
 from chatbot.web.reader import panel_settings
 
@@ -42,14 +46,18 @@ def page() -> ResponseReturnValue:
         choices=CHOICES,
         now=report.total,
         cached_share=report.cached_share,
+        outcome_names=name_outcomes(),
         before=numbers.sum_total(connection, period.before),
         p50=numbers.find_quantile(report.histogram, 0.5),
+        p50_before=numbers.find_quantile(numbers.read_latency(connection, period.before), 0.5),
         p95=numbers.find_quantile(report.histogram, 0.95),
         days=days,
         series=make_series(days, period.zone) | {"marks": [int(row.created_at.timestamp()) for row in published]},
         published=published,
         by=report.by,
         inbox_names=read_inbox_names(),
+        known={"responder": conversations.RESPONDERS, "language": conversations.LANGUAGES},
+        silent_state="watched" if panel_settings().mode == "watch" else "suggested",
         asked=numbers.list_asked(connection, period),
         unanswered=numbers.list_asked(connection, period, only_unanswered=True),
     )
@@ -58,21 +66,39 @@ def page() -> ResponseReturnValue:
 @bp.get("/analytics.csv")
 @allow("agent")
 def export() -> ResponseReturnValue:
-    """A line a day."""
+    """A line a day, as a spreadsheet in the reader's language wants it."""
     count_newest()
     period = read_period()
-    found = numbers.sum_by_day(reading(), period)
     out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(["day", "conversations", *numbers.OUTCOMES, "tokens", "micro_dollars", "cached", "saved_micro_dollars"])
-    for day in period.days:
-        f = found.get(day.isoformat(), numbers.NOTHING)
-        counts = (f.counts[o] for o in numbers.OUTCOMES)
-        writer.writerow([day, f.conversations, *counts, f.tokens, f.micros, f.cached, f.saved_micros])
-    answer = make_response(out.getvalue())
+    csv.writer(out, delimiter=_pick_delimiter()).writerows(list_lines(numbers.sum_by_day(reading(), period), period))
+    answer = make_response(f"\ufeff{out.getvalue()}")  # the mark makes spreadsheets read UTF-8
     answer.mimetype = "text/csv"
     answer.headers["Content-Disposition"] = f'attachment; filename="analytics-{period.first}-{period.last}.csv"'
     return answer
+
+
+def list_lines(found: dict[str, Figures], period: Period) -> Iterator[list[Any]]:
+    """The head, then the days. Money in dollars, to the last micro-dollar."""
+    outcomes = name_outcomes()
+    cost, trials, saved = (f"{name} (USD)" for name in (_("Cost"), _("Trials in the panel"), _("Saved by them")))
+    yield [_("Day"), _("Conversations"), *outcomes.values(), _("Tokens"), cost, trials, _("Answers from memory"), saved]
+    for day in period.days:
+        f = found.get(day.isoformat(), numbers.NOTHING)
+        money, saved_money = write_dollars(f.micros), write_dollars(f.saved_micros)
+        counts = (f.counts[o] for o in outcomes)
+        yield [day, f.conversations, *counts, f.tokens, money, write_dollars(f.trial_micros), f.cached, saved_money]
+
+
+def write_dollars(micros: int) -> str:
+    return str(format_decimal(Decimal(micros) / 1_000_000, format="0.######"))
+
+
+def name_outcomes() -> dict[str, str]:
+    """In the order in which they are shown."""
+    return {
+        "answered": _("Answered"), "handed_off": _("Handed off"), "unanswered": _("Unanswered"), "suggested": _("Suggested"),
+        "ignored": _("Ignored"),
+    }  # fmt: skip
 
 
 def read_period() -> Period:

@@ -10,10 +10,10 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
-from chatbot import drafts
+from chatbot import drafts, teaching
 from chatbot.alike import find_alike
 from chatbot.audit import record
-from chatbot.bodies import KINDS, ORDERED, dump_body, make_content
+from chatbot.bodies import KINDS, ORDERED, FaqEntry, dump_body, make_content
 from chatbot.body_types import Body
 from chatbot.content import load_draft, remove_drafts, save_drafts
 from chatbot.content_file import dump
@@ -108,7 +108,7 @@ def flow() -> ResponseReturnValue:
 @bp.get("/new/<kind>")
 @allow("editor")
 def new(kind: str) -> ResponseReturnValue:
-    """?question= and ?answer= fill an FAQ's first fields; ?like= copies an entry."""
+    """?question= and ?answer= fill an FAQ's fields, those of ?language=, and ?question= an article's title; ?like= copies."""
     check_kind(kind)
     if kind == "document":
         return go("documents.new")
@@ -118,9 +118,13 @@ def new(kind: str) -> ResponseReturnValue:
         row = drafts.read_newest(reading(), kind, like)
         return show_form(kind, "", body_to_values(kind, row.body if row and row.body else {}) | {"key": ""}, {}, 0)
     values = body_to_values(kind, {"languages": ["es", "en"], "language": "es", "default_language": "es", "length": "short"})
+    language = "en" if request.args.get("language") == "en" else "es"
     if kind == "faq":
-        values["questions_es"] = request.args.get("question", "")[:500]
-        values["answers_es"] = request.args.get("answer", "")[:5_000]
+        values[f"questions_{language}"] = request.args.get("question", "")[:500]
+        values[f"answers_{language}"] = request.args.get("answer", "")[:5_000]
+    if kind == "article":
+        values["title"] = " ".join(request.args.get("question", "").split())[:200]
+        values["language"] = language
     return show_form(kind, "", values, {}, 0)
 
 
@@ -129,8 +133,10 @@ def new(kind: str) -> ResponseReturnValue:
 def edit(kind: str, key: str) -> ResponseReturnValue:
     check_kind(kind)
     row = drafts.read_newest(reading(), kind, key)
-    if row is None or row.body is None:
+    if row is None:
         abort(404)
+    if row.body is None:
+        return go("content.history", kind=kind, key=key)  # where it can be brought back
     if kind == "flow":
         return go("flows.show", key=key)
     return show_form(kind, key, body_to_values(kind, row.body), {}, row.id, row)
@@ -147,7 +153,7 @@ def save(kind: str) -> ResponseReturnValue:
     if key_was:
         values["key"] = key_was
     row = drafts.read_newest(reading(), kind, key_was) if key_was else None
-    body, errors = values_to_body(kind, values, row.body if row else None)
+    body, errors = values_to_body(kind, values, read_body(kind, key_was, row))
     row = row or drafts.read_newest(reading(), kind, body.key if body and not key_was else "")
     if not key_was and row is not None and row.body is not None:
         errors["key"] = _("This short name is taken; write another one.")
@@ -155,10 +161,30 @@ def save(kind: str) -> ResponseReturnValue:
     if body is None or errors:
         return show_form(kind, key_was, values, errors, opened_at, row), 422
     if key_was and row is not None and row.id != opened_at:
-        return show_conflict(kind, key_was, values, row), 409
+        return show_conflict(kind, key_was, values, row, body), 409
     store(kind, body, row.body if row else None)
+    if isinstance(body, FaqEntry):
+        note_taught(body, request.form.get("teaches", ""))
     say(_("Saved in the draft. Customers get it once it is published."))
     return go_to_entry(kind, body.key)
+
+
+def read_body(kind: str, key: str, row: Any) -> dict[str, Any] | None:
+    """Of an entry's newest revision; where that took it out, what it was before."""
+    if row is None or row.body is not None:
+        return row.body if row else None
+    return next((former.body for former in drafts.list_history(reading(), kind, key) if former.body is not None), None)
+
+
+def note_taught(body: FaqEntry, teaches: str) -> None:
+    """teaches: key of the question from To teach that the FAQ was begun with. Where its words were changed so that nothing
+    tells that it is answered by now, it is put away by its key."""
+    key = teaches.replace("\x00", "")[: teaching.MOST_KEY_CHARS]
+    if not key or not body.enabled or key in teaching.list_keys(body):
+        return
+    with writing() as connection:
+        teaching.dismiss(connection, key, title_of("faq", body.key, dump_body(body)), actor().who)
+        record(connection, actor(), "teaching.dismiss", key, None, {"faq": body.key})
 
 
 def go_to_entry(kind: str, key: str) -> ResponseReturnValue:
@@ -176,9 +202,9 @@ def store(kind: str, body: Body, before: dict[str, Any] | None) -> None:
 @bp.post("/<kind>/remove")
 @allow("editor")
 def remove(kind: str) -> ResponseReturnValue:
-    """Those whose keys were ticked, at once; for 30 days they can be brought back."""
+    """Those whose keys were ticked, or each ?key= of an undo, at once; for 30 days they can be brought back."""
     check_kind(kind)
-    keys = request.form.getlist("key")[:1_000]
+    keys = request.values.getlist("key")[:1_000]
     with writing() as connection:
         count = remove_drafts(connection, [(kind, key) for key in keys], actor().who)
         for key in keys:
@@ -307,25 +333,26 @@ def name_hours(hours: str) -> str:
     return str(dict(EVERY).get(hours) or _("every %(n)s hours", n=hours))
 
 
-def show_form(kind: str, key: str, values: dict[str, Any], errors: dict[str, str], opened_at: int, row: Any = None) -> str:
-    body = row.body if key and row is not None and row.body else {}
+def show_form(
+    kind: str, key: str, values: dict[str, Any], errors: dict[str, str], opened_at: int, row: Any = None, pieces: Any = None
+) -> str:
+    """row: the newest revision; pieces: what it and the values differ in, where it isn't the one that was opened."""
+    body = (read_body(kind, key, row) if key else None) or {}
     title = title_of(kind, key, body) if body else ""
     changes = drafts.count_changes(reading())
     fields = fields_for(kind, body.get("source", ""), list_choices(body))
+    page = "content/edit.html" if pieces is None else "content/conflict.html"
     return render_template(
-        "content/edit.html", kind=kind, key=key, values=values, errors=errors, fields=fields, opened_at=opened_at, row=row,
+        page, pieces=pieces, kind=kind, key=key, values=values, errors=errors, fields=fields, opened_at=opened_at, row=row,
         entry_title=title, kind_title=TITLES[kind][0], changes=changes,
         active_page="documents.listing" if kind == "document" else f"content.{kind}",
     )  # fmt: skip
 
 
-def show_conflict(kind: str, key: str, values: dict[str, Any], row: Any) -> str:
-    """Somebody saved meanwhile: theirs and mine side by side, nothing lost."""
-    mine, _errors = values_to_body(kind, values, row.body)
-    pieces = list(drafts.diff_words(describe(kind, row.body), describe(kind, mine.model_dump(mode="json") if mine else {})))
-    return render_template(
-        "content/conflict.html", kind=kind, key=key, values=values, row=row, pieces=pieces, fields=FIELDS[kind]
-    )
+def show_conflict(kind: str, key: str, values: dict[str, Any], row: Any, mine: Body) -> str:
+    """Somebody saved or took it out meanwhile: what differs, and below it mine in a form, so that both can become one."""
+    pieces = list(drafts.diff_words(describe(kind, row.body), describe(kind, mine.model_dump(mode="json"))))
+    return show_form(kind, key, values, {}, row.id, row, pieces=pieces)
 
 
 def check_kind(kind: str) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
+import unicodedata
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime, time, timedelta
+from itertools import chain
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -18,16 +18,18 @@ from sqlalchemy import select
 
 from chatbot import conversations, message_search
 from chatbot.audit import record
-from chatbot.content_export import defuse
+from chatbot.content_export import write_csv
 from chatbot.db import db
 from chatbot.documents import list_assistants
 from chatbot.models import Contact
+from chatbot.saying import speaking
 from chatbot.web.access import allow
 from chatbot.web.database import reading, writing
+from chatbot.web.imports import _pick_delimiter
 from chatbot.web.lists import ListQuery, apply_keyset, make_page, read_query
 from chatbot.web.pages import actor, go, say
-from chatbot.web.reader import panel_settings
-from chatbot.why import describe_looks, explain, find_score, name_problem, tell_who
+from chatbot.web.reader import panel_settings, pick_language
+from chatbot.why import describe_looks, explain, find_score, name_problem, name_rule, tell_who
 
 bp = Blueprint("conversations", __name__, url_prefix="/conversations")
 
@@ -85,28 +87,47 @@ def export(form: str) -> ResponseReturnValue:
     query = read_filters()
     with writing() as connection:
         record(connection, actor(), "conversation.export", f"conversations.{form}")
-    rows = conversations.stream_conversations(db.engine, find_span(query.filters), query.search.split())
-    lines = write_csv(rows) if form == "csv" else (json.dumps(row, ensure_ascii=False, default=str) + "\n" for row in rows)
+    lines = tell_why(conversations.stream_lines(db.engine, find_span(query.filters), query.search.split()), pick_language())
+    if form == "csv":
+        body: Iterator[Any] = write_csv(make_rows(lines, ZoneInfo(panel_settings().time_zone)), _pick_delimiter())
+    else:
+        body = (json.dumps(line, ensure_ascii=False, default=str) + "\n" for line in lines)
     kind = "text/csv" if form == "csv" else "application/x-ndjson"
-    return Response(lines, content_type=f"{kind}; charset=utf-8", headers=attach(f"conversations.{form}"))
+    return Response(body, content_type=f"{kind}; charset=utf-8", headers=attach(f"conversations.{form}"))
+
+
+def tell_why(lines: Iterable[dict[str, Any]], language: str) -> Iterator[dict[str, Any]]:
+    """Each line of stream_lines() with "why" it was said, or why a message got no reply. Read when the request is over."""
+    for line in lines:
+        with speaking(language):
+            rule, given = line["rule"], (line["state"], line["responder"], line["sources"], line["handoff_reason"])
+            why = explain(*given, rule, None) if line["author"] == "bot" else name_rule(rule) if rule else ""
+        yield line | {"why": why}
+
+
+def make_rows(lines: Iterable[Mapping[str, Any]], zone: ZoneInfo) -> Iterator[list[str]]:
+    """For a spreadsheet: the head, then the lines in words."""
+    head = [_("Conversation"), _("Inbox"), _("Contact"), _("When"), _("Who"), _("Text"), _("Outcome"), _("Why")]
+    outcomes = {
+        "answered": _("answered"), "handed_off": _("handed over"), "ignored": _("nothing said"), "suggested": _("suggested"),
+        "watched": _("watched"), "dropped": _("not sent"), "failed": _("not delivered"),
+        "held": _("unknown whether it arrived"), "unknown": _("being checked"),
+    }  # fmt: skip
+    authors = {"customer": _("Customer"), "bot": _("The bot"), "note": _("Note to the team")}
+    team = _("Person of the team")
+
+    def make_row(line: Mapping[str, Any]) -> list[str]:
+        who = authors.get("note" if line["is_note"] else line["author"], team)
+        outcome = outcomes.get(line["part_state"]) or outcomes.get(line["state"], "")
+        at = f"{line['at'].astimezone(zone):%Y-%m-%d %H:%M:%S}"
+        place = [str(line["chatwoot_id"]), line["inbox"], line["contact"] or ""]
+        return [*place, at, who, line["text"], outcome, line["why"]]
+
+    return chain([head], map(make_row, lines))
 
 
 def attach(name: str) -> dict[str, str]:
     return {"Content-Disposition": f'attachment; filename="{name}"'}
-
-
-def write_csv(rows: Iterator[dict[str, Any]]) -> Iterator[str]:
-    """With a head, and the mark that makes spreadsheets read UTF-8."""
-    yield "\ufeff"
-    is_first = True
-    for row in rows:
-        lines = io.StringIO()
-        writer = csv.writer(lines)
-        if is_first:
-            writer.writerow(row)
-        writer.writerow(defuse("" if value is None else str(value)) for value in row.values())
-        is_first = False
-        yield lines.getvalue()
 
 
 @bp.get("/contact/<int:contact_id>/export")
@@ -176,6 +197,12 @@ def find_address(chatwoot_id: int) -> str:
     )
 
 
+def tidy(name: str) -> str:
+    """As a browser shows it and a person types it: single blanks, accents in one piece, nothing that can't be seen."""
+    seen = "".join(sign for sign in name if sign.isspace() or unicodedata.category(sign) not in {"Cf", "Cc"})
+    return " ".join(unicodedata.normalize("NFKC", seen).split())
+
+
 @bp.route("/contact/<int:contact_id>/erase", methods=["GET", "POST"])
 @allow("owner", fresh=True)
 def erase(contact_id: int) -> ResponseReturnValue:
@@ -183,10 +210,10 @@ def erase(contact_id: int) -> ResponseReturnValue:
     contact = reading().execute(select(Contact).where(Contact.id == contact_id)).first()
     if contact is None:
         abort(404)
-    wanted = contact.name.strip() or str(contact.chatwoot_id)
+    wanted = tidy(contact.name) or str(contact.chatwoot_id)
     typed = request.form.get("name", "").strip()
     error = ""
-    if request.method == "POST" and typed != wanted:
+    if request.method == "POST" and tidy(typed) != wanted:
         error = _("That isn't the name above.")
     elif request.method == "POST":
         with writing() as connection:

@@ -15,6 +15,8 @@ from chatbot.web.database import reading, writing
 KEY = "kept_form"
 # forms with these aren't kept: they are typed again
 SECRET_FIELDS = frozenset({"password", "again", "code", "credential"})
+# these only fill a part of a page, whose own form is kept when it is sent
+PARTS_OF_PAGES = frozenset({"content.alike", "content.preview", "documents.states"})
 
 
 def send_to_login() -> Response:
@@ -28,24 +30,33 @@ def ask_password() -> Response:
 
 
 def _send_to(endpoint: str) -> Response:
+    if _is_part() and (request.method != "POST" or request.endpoint in PARTS_OF_PAGES):
+        return _leave_page()
     if request.method == "POST":
         target = url_for("account.kept") if keep() else _find_page()
-    elif request.headers.get("HX-Request") == "true":
-        # a part that renews itself: the page stays as it is, with what is typed there
-        return Response(status=401, headers={"HX-Reswap": "none"})
     else:
         target = request.full_path.rstrip("?")
     return _go(url_for(endpoint, next=target) if target != "/" else url_for(endpoint))
 
 
+def _leave_page() -> Response:
+    """For a part that renews itself: the page stays as it is, with what is typed there."""
+    return Response(status=401, headers={"HX-Reswap": "none"})
+
+
 def _go(address: str) -> Response:
-    is_part = request.headers.get("HX-Request") == "true"
     code = 303 if request.method == "POST" else 302
-    return Response(status=204, headers={"HX-Redirect": address}) if is_part else redirect(address, code)
+    return Response(status=204, headers={"HX-Redirect": address}) if _is_part() else redirect(address, code)
+
+
+def _is_part() -> bool:
+    return request.headers.get("HX-Request") == "true"
 
 
 def offer_again() -> Response | None:
     """For a form whose page is older than this login. None: it can't be offered."""
+    if _is_part() and request.endpoint in PARTS_OF_PAGES:
+        return _leave_page()
     return _go(url_for("account.kept")) if keep() else None
 
 
@@ -54,7 +65,8 @@ def keep() -> bool:
     if not is_from_us() or (request.content_length or 0) > kept_forms.LONGEST_BYTES:
         return False
     fields = [(name, value) for name, value in request.form.items(multi=True) if name != "csrf_token"]
-    if request.files or not fields or SECRET_FIELDS & {name for name, _ in fields}:
+    has_file = any(file.filename for _, file in request.files.items(multi=True))
+    if has_file or not fields or SECRET_FIELDS & {name for name, _ in fields}:
         return False
     sent = kept_forms.Sent(request.full_path.rstrip("?"), fields)
     with writing() as connection:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
@@ -13,13 +15,19 @@ from flask_login import current_user
 from sqlalchemy import Connection, text
 
 from chatbot import numbers, results
+from chatbot.checks import Finding
+from chatbot.doctor import CHECKS, describe, find_name
 from chatbot.web.access import allow
 from chatbot.web.database import reading, writing
 from chatbot.web.pages import read_instance
 from chatbot.web.reader import panel_settings
+from chatbot.web.readiness import pick_catalogue
 
 bp = Blueprint("overview", __name__)
-TRIED = text("SELECT EXISTS (SELECT FROM turn WHERE state IN ('answered', 'suggested'))")
+TRIED = text("""
+SELECT EXISTS (SELECT FROM turn WHERE state IN ('answered', 'suggested'))
+  OR EXISTS (SELECT FROM kept_test WHERE deleted_at IS NULL)
+""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +48,28 @@ def page() -> ResponseReturnValue:
     today = datetime.now(zone).date()
     period = numbers.Period(today, today, zone)
     connection = reading()
+    broken = results.read_broken(connection)
     return render_template(
         "overview/page.html",
         steps=list_steps(connection),
+        day={"from": today, "to": today},
         today=numbers.sum_total(connection, period),
         wait_s=numbers.find_quantile(numbers.read_latency(connection, period), 0.5),
         forecast=numbers.forecast_month(connection, today, zone),
         attention=numbers.read_attention(connection),
+        broken_count=len(broken),
+        broken=list(name_broken(broken)),
     )
+
+
+def name_broken(found: Mapping[str, Finding]) -> Iterator[tuple[str, str]]:
+    """Names, and what customers notice, in the doctor's order. What only another release knows has no name here."""
+    for check in CHECKS:
+        if check.id in found:
+            harm = ""
+            with suppress(KeyError):
+                harm = describe(check.id, found[check.id], pick_catalogue()).harm
+            yield find_name(check.id, pick_catalogue()), harm
 
 
 def count_newest() -> None:

@@ -37,9 +37,11 @@ def invite() -> ResponseReturnValue:
     try:
         with writing() as connection:
             token = people.invite(connection, current_app.config["CONFIG"], actor(), email, role)
-    except (ConfigError, IndexError):
-        wrong = {"error": _("Write an e-mail address that has no account yet."), "email": email, "role": role}
-        return show(**wrong), 422
+    except (ConfigError, IndexError) as e:
+        taken = _("Write an e-mail address that has no account yet.")
+        off = _("This account is switched off. Switch it on first: below, under “More”.")
+        wrong = off if isinstance(e, people.SwitchedOff) else taken
+        return show(error=wrong, email=email, role=role), 422
     return show_link(email, token, is_short=role == "owner", text=write_invitation)
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-from flask import Blueprint, abort, render_template, request
+from flask import Blueprint, abort, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
+from sqlalchemy import Connection
 
 from chatbot import drafts
 from chatbot.audit import record
@@ -37,7 +39,8 @@ def show(back_to: int | None = None, found: Sequence[Finding] = ()) -> str:
     shown = [(c, list(drafts.diff_words(describe(c.kind, c.before), describe(c.kind, c.after)))) for c in changes]
     blocking = [(finding, explain(finding)) for finding in list_blocking(reading(), panel_settings())]
     return render_template(
-        "release/page.html", changes=shown, releases=list_releases(reading(), 50), titles=TITLES, title_of=title_of,
+        "release/page.html", changes=shown, count=drafts.count_changes(reading()), titles=TITLES, title_of=title_of,
+        releases=list_releases(reading(), 50),
         blocking=blocking, back_to=back_to, found=[(finding, explain(finding)) for finding in found],
     )  # fmt: skip
 
@@ -80,11 +83,37 @@ def discard() -> ResponseReturnValue:
     kind, key = request.form.get("kind", ""), request.form.get("key", "")
     check_kind(kind)
     with writing() as connection:
-        change = next((c for c in drafts.list_changes(connection) if (c.kind, c.key) == (kind, key)), None)
-        if change is not None and change.before is None:
-            remove_drafts(connection, [(kind, key)], actor().who)
-        elif change is not None:
-            save_drafts(connection, [KINDS[kind].model_validate(change.before)], actor().who)
-        record(connection, actor(), "content.discard", f"{kind}:{key}", change.after if change else None)
-    say(_("The change is discarded; the history keeps it."))
+        change = drafts.find_change(connection, kind, key)
+        if change is None:
+            say(_("There was nothing to discard: it is as published."), "danger")
+            return go("release.page")
+        put_back(connection, kind, key, change.before)
+        record(connection, actor(), "content.discard", f"{kind}:{key}", change.after)
+    was = None if change.after is None else change.revision_id
+    undo = url_for("release.undo_discard", kind=kind, key=key, was=was)
+    say(_("The change is discarded; the history keeps it."), undo_url=undo)
     return go("release.page")
+
+
+@bp.post("/discard/undo/<kind>/<key>")
+@bp.post("/discard/undo/<kind>/<key>/<int(max=9223372036854775807):was>")
+@allow("editor")
+def undo_discard(kind: str, key: str, was: int | None = None) -> ResponseReturnValue:
+    """An entry's draft as it was at revision `was`; without one it was taken out."""
+    check_kind(kind)
+    with writing() as connection:
+        body = drafts.read_revision_body(connection, kind, key, was) if was else None
+        if was and body is None:
+            abort(404)
+        put_back(connection, kind, key, body)
+        record(connection, actor(), "content.restore" if body else "content.remove", f"{kind}:{key}", None, body)
+    say(_("As it was before."))
+    return go("release.page")
+
+
+def put_back(connection: Connection, kind: str, key: str, body: dict[str, Any] | None) -> None:
+    """body: what the draft is to have of it, or None."""
+    if body is None:
+        remove_drafts(connection, [(kind, key)], actor().who)
+    else:
+        save_drafts(connection, [KINDS[kind].model_validate(body)], actor().who)

@@ -185,6 +185,11 @@ GROUPS: tuple[tuple[Any, tuple[Line, ...]], ...] = (
                 _l("The bot answers no conversation, and nobody, that has one of them in Chatwoot. Separated by commas."),
             ),
             Line(
+                "bot_labels",
+                _l("Labels that give it back to the bot"),
+                _l("Whoever puts one of them on a conversation in Chatwoot hands it to the bot. Separated by commas."),
+            ),
+            Line(
                 "agent_silence_min",
                 _l("Remind the team after"),
                 _l("If nobody has written since then: once, and the customer is told. Only open hours count. 0 for never."),
@@ -261,7 +266,7 @@ GROUPS: tuple[tuple[Any, tuple[Line, ...]], ...] = (
             Line(
                 "traces_kept_days",
                 _l("The steps behind each reply"),
-                _l("What was looked at, and the prompt. The sentence that says why stays."),
+                _l("What was looked at, without the prompt, which isn't kept. The sentence that says why stays."),
                 unit=_l("days"),
             ),
         ),

@@ -27,6 +27,8 @@ bp = Blueprint("settings", __name__, url_prefix="/settings")
 MODELS_BEHIND = 3
 LONGEST_TONE = 300
 HIDDEN = "…"
+# the forms of several fields, and the settings whose group they end
+BEHIND = {"closures": "hours", "openai_model": "model_chain", "mode": "inboxes"}
 
 
 @bp.get("")
@@ -87,15 +89,17 @@ def save_models() -> ResponseReturnValue:
     if "model_chain" in read_environment():
         abort(404)
     kept = load_settings(reading(), current_app.config["CONFIG"]).model_chain
-    rows = []
+    rows: list[dict[str, str]] = []
+    typed: dict[str, str] = {}
     for n in range(MODELS_BEHIND):
         model, address = (request.form.get(f"{field}-{n}", "").strip() for field in ("model", "base_url"))
+        typed |= {f"model-{n}": model, f"base_url-{n}": address}
         key = request.form.get(f"key-{n}", "").strip() or (kept[n].api_key.get_secret_value() if n < len(kept) else "")
         if model:
             rows.append({"model": model, "base_url": address, "api_key": key})
     wrong = store("model_chain", json.dumps(rows) if rows else None)
     if wrong:
-        return show({}, {"model_chain": wrong}), 422
+        return show(typed, {"model_chain": wrong}), 422
     say(_("Saved: it holds from the next message on."))
     return go("settings.page", _anchor="model_chain")
 
@@ -133,7 +137,9 @@ def save_inbox(inbox_id: int) -> ResponseReturnValue:
             "tone": tone,
         }
     except ConfigError:
-        return show({}, {f"inbox-{inbox_id}": _("Waiting is a number of seconds from 0 to 120.")}), 422
+        own = f"inbox-{inbox_id}"
+        typed = {f"{own}-mode": mode, f"{own}-wait": wait, f"{own}-tone": tone}
+        return show(typed, {own: _("Waiting is a number of seconds from 0 to 120.")}), 422
     with writing() as connection:
         before = connection.execute(
             select(Inbox.name, Inbox.mode, Inbox.debounce_s, Inbox.tone).where(Inbox.id == inbox_id)
@@ -146,16 +152,25 @@ def save_inbox(inbox_id: int) -> ResponseReturnValue:
     return go("settings.page", _anchor=f"inbox-{inbox_id}")
 
 
-def find_groups(words: str) -> list[tuple[Any, list[Any]]]:
-    """The groups with the lines that have all the words in their name, effect or group."""
+def find_groups(words: str, parts: dict[str, str]) -> list[tuple[Any, list[Any], list[str]]]:
+    """The groups with the lines, and the forms of several fields behind them, that have all the words.
+
+    parts: what is written in each such form.
+    """
     wanted = fold(words).split()
     found = []
     for title, lines in GROUPS:
-        told = {line: fold(f"{title} {line.label} {line.about} {line.unit} {line.name}") for line in lines}
-        kept = [line for line, text in told.items() if all(word in text for word in wanted)]
-        if kept:
-            found.append((title, kept))
+        kept = [x for x in lines if has_words(f"{title} {x.label} {x.about} {x.unit} {x.name}", wanted)]
+        behind = [BEHIND[x.name] for x in lines if BEHIND.get(x.name) in parts]
+        kept_parts = [part for part in behind if has_words(f"{title} {parts[part]}", wanted)]
+        if kept or kept_parts:
+            found.append((title, kept, kept_parts))
     return found
+
+
+def has_words(text: str, wanted: list[str]) -> bool:
+    folded = fold(text)
+    return all(word in folded for word in wanted)
 
 
 def show(typed: dict[str, str], errors: dict[str, str]) -> str:
@@ -164,15 +179,15 @@ def show(typed: dict[str, str], errors: dict[str, str]) -> str:
     stored = {row.key: row for row in reading().execute(select(Setting.key, Setting.updated_at, Setting.updated_by))}
     values = {name: typed.get(name, write(name, getattr(settings, name))) for name in LINES}
     defaults = {name: write(name, Settings.model_fields[name].get_default()) for name in LINES}
+    inboxes, week = list_inboxes(typed), list_week(settings, typed)
     return render_template(
         "settings/page.html",
         asked=asked,
-        groups=find_groups(asked),
+        groups=find_groups(asked, describe_parts(inboxes, week)),
         modes=MODES,
-        inboxes=reading().execute(select(Inbox.__table__).order_by(Inbox.name, Inbox.id)).all() if not asked else [],
-        chain=settings.model_chain,
-        week=list_week(settings, typed),
-        models_behind=range(0 if asked else MODELS_BEHIND),
+        inboxes=inboxes,
+        chain=list_models(settings, typed),
+        week=week,
         values=values,
         defaults=defaults,
         stored=stored,
@@ -180,6 +195,42 @@ def show(typed: dict[str, str], errors: dict[str, str]) -> str:
         errors=errors,
         secrets=SECRET_NAMES,
     )
+
+
+def describe_parts(inboxes: list[dict[str, Any]], week: list[tuple[str, str, str]]) -> dict[str, str]:
+    """What the search finds the forms of several fields by. Inboxes have one where there are some."""
+    own = (_("Inboxes"), _("Mode"), _("Waiting, in seconds"), _("Tone of what the AI writes"), *(i["name"] for i in inboxes))
+    chain = (
+        _("Models behind the first"),
+        _("Asked in this order when the first one fails or is too slow. Empty address and key: those of the first."),
+        _("Address of the provider"),
+        _("Key"),
+    )
+    texts = {"hours": (_("Opening hours"), *(name for _day, name, _ranges in week)), "model_chain": chain}
+    return {part: " ".join(map(str, said)) for part, said in (texts | ({"inboxes": own} if inboxes else {})).items()}
+
+
+def list_inboxes(typed: dict[str, str]) -> list[dict[str, Any]]:
+    """With what the fields of each hold."""
+    columns = (Inbox.id, Inbox.chatwoot_id, Inbox.name, Inbox.mode, Inbox.debounce_s, Inbox.tone)
+    rows = reading().execute(select(*columns).order_by(Inbox.name, Inbox.id)).all()
+    return [
+        {
+            "id": row.id,
+            "name": row.name or str(row.chatwoot_id),
+            "mode": typed.get(f"inbox-{row.id}-mode", row.mode),
+            "wait": typed.get(f"inbox-{row.id}-wait", "" if row.debounce_s is None else row.debounce_s),
+            "tone": typed.get(f"inbox-{row.id}-tone", row.tone),
+        }
+        for row in rows
+    ]
+
+
+def list_models(settings: Settings, typed: dict[str, str]) -> list[tuple[str, str, str]]:
+    """(model, address, what is shown of its key) in the fields of each."""
+    stored = [(m.model, m.base_url, hide(m.api_key.get_secret_value())) for m in settings.model_chain[:MODELS_BEHIND]]
+    rows = [*stored, *[("", "", "")] * (MODELS_BEHIND - len(stored))]
+    return [(typed.get(f"model-{n}", m), typed.get(f"base_url-{n}", url), key) for n, (m, url, key) in enumerate(rows)]
 
 
 def list_week(settings: Settings, typed: dict[str, str]) -> list[tuple[str, str, str]]:
@@ -196,5 +247,9 @@ def write(name: str, value: Any) -> str:
     if name == "flow_secrets":
         return "\n".join(f"{line.partition('=')[0]}={HIDDEN}" for line in plain)
     if name in SECRET_NAMES:
-        return f"…{text[-4:]}" if len(text) >= 12 else "…" if text else ""
+        return hide(text)
     return text.lower() if isinstance(plain, bool) else text
+
+
+def hide(secret: str) -> str:
+    return f"{HIDDEN}{secret[-4:]}" if len(secret) >= 12 else HIDDEN if secret else ""

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import Blueprint, abort, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from chatbot import teaching
 from chatbot.audit import record
+from chatbot.documents import pick_key
 from chatbot.text import split_words
 from chatbot.web.access import allow
+from chatbot.web.content import store
+from chatbot.web.content_forms import body_to_values, values_to_body
 from chatbot.web.database import reading, writing
 from chatbot.web.lists import make_page, read_query
 from chatbot.web.pages import actor, go, say
 from chatbot.web.reader import LANGUAGES
 
 bp = Blueprint("teaching", __name__, url_prefix="/teaching")
-MOST_CHARS = 4_000
 
 
 @bp.get("")
@@ -26,10 +30,40 @@ def listing() -> ResponseReturnValue:
     words, language = split_words(query.search), query.filters.get("language")
     found = [
         q
-        for q in teaching.list_untaught(reading(), 1_000 if words or language else 50)
+        for q in teaching.list_untaught(reading())
         if (not language or q.language == language) and set(words) <= set(split_words(f"{q.question} {q.answer}"))
     ]
-    return render_template("teaching/listing.html", questions=found[:50], page=make_page(found[:50], query, lambda q: [q.key]))
+    rest = [q for q in found if is_after(q, query.after)]
+    page = make_page(rest[: query.limit + 1], query, lambda q: [q.count, q.message_id])
+    return render_template("teaching/listing.html", questions=page.rows, page=page, most_chars=teaching.ANSWER_CHARS)
+
+
+def is_after(q: teaching.Untaught, place: list[Any] | None) -> bool:
+    """place: what the page before ended with, as the address has it; what isn't one counts as none."""
+    if place is None or len(place) != 2 or not all(isinstance(value, int) for value in place):
+        return True
+    return (q.count, q.message_id) < tuple(place)
+
+
+@bp.post("/accept")
+@allow("editor")
+def accept() -> ResponseReturnValue:
+    """The question with what a person answered as an FAQ of the draft; its form, where that isn't one as it stands."""
+    key, language = read_key(), "en" if request.form.get("language") == "en" else "es"
+    if all(q.key != key for q in teaching.list_untaught(reading())):
+        say(_("Somebody has decided on it already."), "warning")
+        return go("teaching.listing")
+    question, answer = " ".join(request.form.get("question", "").split()), request.form.get("answer", "").strip()
+    typed = {f"questions_{language}": question, f"answers_{language}": answer}
+    body, errors = values_to_body("faq", body_to_values("faq", {}) | typed)
+    if body is None or errors:
+        begun = {"question": question, "answer": answer[: teaching.ANSWER_CHARS], "language": language}
+        return go("content.new", kind="faq", **begun, teaches=key)
+    body = body.model_copy(update={"key": pick_key(reading(), body.key, "faq")})
+    store("faq", body, None)
+    undo = url_for("content.remove", kind="faq", key=body.key)
+    say(_("Saved in the draft. Customers get it once it is published."), undo_url=undo)
+    return go("teaching.listing")
 
 
 @bp.post("/dismiss")
@@ -56,6 +90,6 @@ def restore() -> ResponseReturnValue:
 
 def read_key() -> str:
     key = request.values.get("key", "").replace("\x00", "")
-    if not key or len(key) > MOST_CHARS:
+    if not key or len(key) > teaching.MOST_KEY_CHARS:
         abort(400)
     return key

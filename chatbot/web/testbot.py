@@ -13,8 +13,10 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import ngettext
 from pydantic import ValidationError
+from sqlalchemy import Connection
+from werkzeug.datastructures import MultiDict
 
-from chatbot import audit, kept_tests
+from chatbot import audit, conversations, kept_tests
 from chatbot.bodies import Content
 from chatbot.content import live_release_id, load_content, load_draft
 from chatbot.db import db
@@ -34,7 +36,7 @@ from chatbot.web.trial import (
     prefill,
     read_trial,
 )
-from chatbot.why import describe_looks
+from chatbot.why import describe_looks, find_score
 
 bp = Blueprint("testbot", __name__, url_prefix="/test")
 
@@ -50,7 +52,51 @@ class BusyError(Exception):
 @bp.get("")
 @allow("agent")
 def page() -> ResponseReturnValue:
-    return show(prefill(reading()))
+    """?turn=: with a conversation up to that turn, whose question is typed; with ?keep= its reply is there to be kept."""
+    trial = recall(reading(), request.args.get("turn", 0, type=int))
+    if trial is None:
+        return show(prefill(reading()))
+    keeps = "keep" in request.args
+    if not keeps:
+        trial.text = trial.exchanges.pop().text
+    return show(trial, is_recalled=True, keeps=keeps)
+
+
+def recall(connection: Connection, turn_id: int) -> Trial | None:
+    """A conversation up to a turn as a trial: its inbox, contact and language, and what was really said on both sides.
+
+    None where there is no such turn, or no customer has written anything before it.
+    """
+    row, lines = conversations.read_until(connection, turn_id) or (None, [])
+    if row is None:
+        return None
+    language = lines[-1]["row"]["language"] or ""
+    given = {"place": f"inbox:{row.inbox_chatwoot_id}", "contact": row.name or "", "language": language}
+    trial = read_trial(connection, MultiDict(given))
+    trial.problems.clear()
+    for line in lines:
+        item = line["row"]
+        if line["kind"] == "turn" and trial.exchanges:
+            trial.exchanges[-1] = add_reply(trial.exchanges[-1], item)
+        elif line["kind"] == "message" and item.author == "customer" and not item.ignore_rule:
+            said = conversations.join_said(item)
+            trial.exchanges += [Exchange(text=said, live=Said(), draft=Said())] if said else []
+    trial.exchanges = trial.exchanges[-kept_tests.MAX_HISTORY :]
+    return trial if trial.exchanges else None
+
+
+def add_reply(exchange: Exchange, turn: dict[str, Any]) -> Exchange:
+    """With what the customer got by a turn, as list_lines() has it."""
+    got = (part.text for part in turn["parts"] if not part.is_note and part.state not in {"dropped", "failed"})
+    reply = Said(
+        parts=(*exchange.live.parts, *got),
+        responder=turn["responder"] or "",
+        sources=tuple(turn["sources"]),
+        handoff=turn["handoff_reason"],
+        score=find_score(turn["trace"]),
+        assistant=turn["assistant"],
+    )
+    return Exchange(text=exchange.text, live=reply, draft=reply)
 
 
 @bp.post("")
@@ -114,7 +160,10 @@ def one_at_a_time(means: Means, contents: dict[str, Content]) -> Iterator[None]:
         model_trial.release()
 
 
-def show(trial: Trial, traces: dict[str, Trace] | None = None, is_busy: bool = False) -> str:
+def show(
+    trial: Trial, traces: dict[str, Trace] | None = None, is_busy: bool = False, is_recalled: bool = False, keeps: bool = False
+) -> str:
+    """is_recalled: what stands there was said in a conversation; keeps: the last reply is to be kept as a test."""
     looks = {side: describe_looks(trace.to_json()) for side, trace in (traces or {}).items()}
     places = list_places(reading())
     return render_template(
@@ -122,6 +171,8 @@ def show(trial: Trial, traces: dict[str, Trace] | None = None, is_busy: bool = F
         trial=trial,
         looks=looks,
         is_busy=is_busy,
+        is_recalled=is_recalled,
+        keeps=keeps,
         places=places,
         channels=list_channels(),
         describe=describe_said,

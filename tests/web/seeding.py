@@ -16,7 +16,7 @@ def add_turn(
     state: str = "",
     answer_of_a_person: str = "",
 ) -> int:
-    """A conversation of one question at `at`, its turn 7 s later, and one call of 100 micro-dollars. Returns its id."""
+    """A conversation of one question at `at`, its turn 7 s later, and one call of 100 micro-dollars. Returns the turn's id."""
 
     def put(statement: str, **values: object) -> int:
         return int(connection.execute(text(f"{statement} RETURNING id"), values).scalar_one())
@@ -48,9 +48,10 @@ def add_turn(
         k=f"m{number}",
         f=at + timedelta(seconds=7),
     )
-    return put(
+    put(
         "INSERT INTO llm_call (turn_id, conversation_id, purpose, model, state, cost_micros, input_tokens, output_tokens)"
         " VALUES (:t, :c, 'assistant', 'gpt-4o-mini', 'settled', 100, 20, 5)",
         t=turn,
         c=conversation,
     )
+    return turn

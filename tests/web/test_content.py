@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Callable
 from typing import Any
@@ -11,8 +12,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import event
 
-from chatbot.bodies import Assistant, CannedResponse, FaqEntry
-from chatbot.content import live_release_id, load_content, load_draft, publish, save_drafts
+from chatbot.bodies import Article, Assistant, CannedResponse, Document, FaqEntry, Flow
+from chatbot.body_types import Body
+from chatbot.content import live_release_id, load_content, load_draft, publish, remove_drafts, save_drafts
 from chatbot.db import db
 from chatbot.drafts import count_changes, read_newest
 from chatbot.llm import Means
@@ -71,6 +73,85 @@ def test_the_second_of_two_editors_sees_both_texts(app: Flask, editor: FlaskClie
     over = {**both, "opened_at": newest_id(app, "envios"), "answers_es": "No, ya no."}
     assert editor.post("/content/faq", data=over).status_code == 303
     assert draft_faq(app)["envios"].answers["es"] == "No, ya no."
+
+
+def read_form(page: str) -> dict[str, str]:
+    """What the form that saves would send as it stands: its hidden fields and its textareas."""
+    form = page.split('action="/content/', 1)[1].partition("</form>")[0]
+    found = re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', form)
+    found += re.findall(r'<textarea[^>]* name="(\w+)"[^>]*>([^<]*)</textarea>', form)
+    return {name: html.unescape(value) for name, value in found}
+
+
+def test_two_editors_texts_can_become_one(app: Flask, editor: FlaskClient) -> None:
+    editor.post("/content/faq", data=FAQ)
+    both = {**FAQ, "key_was": "envios", "opened_at": newest_id(app, "envios")}
+    editor.post("/content/faq", data={**both, "answers_es": "Sí, en 48 horas."})
+    form = read_form(editor.post("/content/faq", data={**both, "answers_es": "Sí, gratis."}).text)
+    assert form["answers_es"] == "Sí, gratis."
+    assert form["questions_es"].split() == FAQ["questions_es"].split()
+    assert editor.post("/content/faq", data=form | {"answers_es": "Sí, gratis y en 48 horas."}).status_code == 303
+    assert draft_faq(app)["envios"].answers["es"] == "Sí, gratis y en 48 horas."
+
+
+def test_what_another_took_out_meanwhile_can_be_left_out_or_saved(app: Flask, editor: FlaskClient) -> None:
+    editor.post("/content/faq", data=FAQ)
+    opened_at = newest_id(app, "envios")
+    editor.post("/content/faq/remove", data={"key": "envios"})
+    page = editor.post("/content/faq", data={**FAQ, "key_was": "envios", "opened_at": opened_at, "answers_es": "No."})
+    assert page.status_code == 409
+    theirs = re.search(r'href="([^"]+)">Keep theirs', page.text)
+    assert theirs
+    assert editor.get(theirs[1]).status_code == 200
+    assert draft_faq(app) == {}
+    assert editor.post("/content/faq", data=read_form(page.text)).status_code == 303
+    assert draft_faq(app)["envios"].answers["es"] == "No."
+
+
+def test_what_is_saved_though_it_was_taken_out_keeps_what_the_form_does_not_show(app: Flask, editor: FlaskClient) -> None:
+    page = Document(key="guia", title="Guía", source="page", url="https://example.com/guia")
+    with app.app_context(), db.engine.begin() as connection:
+        save_drafts(connection, [page])
+    opened_at = newest_of(app, "document", "guia")
+    editor.post("/content/document/remove", data={"key": "guia"})
+    data = {"key_was": "guia", "opened_at": opened_at, "title": "La guía", "url": page.url, "read_every_h": "24"}
+    assert editor.post("/content/document", data=data).status_code == 409
+    again = data | {"opened_at": newest_of(app, "document", "guia")}
+    assert editor.post("/content/document", data=again).status_code == 303
+    with app.app_context(), db.engine.connect() as connection:
+        saved = load_draft(connection).document[0]
+    assert (saved.title, saved.source) == ("La guía", "page")
+
+
+@pytest.mark.parametrize("kind", ["faq", "canned", "article", "assistant", "document", "flow"])
+def test_the_page_of_what_was_taken_out_is_its_history(app: Flask, editor: FlaskClient, kind: str) -> None:
+    steps = [{"id": "a", "do": "say", "text": {"es": "x"}}]
+    bodies: dict[str, Body] = {
+        "faq": FaqEntry(key="x", questions={"es": ("¿Sí?",)}, answers={"es": "No."}),
+        "canned": CannedResponse(key="x", texts={"es": "Hola"}, exact=("hola",)),
+        "article": Article(key="x", title="X", text="x"),
+        "assistant": Assistant(key="x", name="Ana", instructions="x"),
+        "document": Document(key="x", title="X", source="page", url="https://example.com/"),
+        "flow": Flow.model_validate({"key": "x", "title": {"es": "X"}, "steps": steps}),
+    }
+    with app.app_context(), db.engine.begin() as connection:
+        save_drafts(connection, [bodies[kind]])
+        remove_drafts(connection, [(kind, "x")])
+    page = editor.get(f"/content/{kind}/x", follow_redirects=True)
+    assert page.request.path == f"/content/{kind}/x/history"
+    assert page.status_code == 200
+    assert "Bring this back" in page.text
+
+
+@pytest.mark.parametrize("language", ["es", "en"])
+def test_a_question_is_taught_in_its_own_language(editor: FlaskClient, language: str) -> None:
+    other = "es" if language == "en" else "en"
+    form = read_form(editor.get(f"/content/new/faq?question=x+y&answer=z&language={language}").text)
+    assert (form[f"questions_{language}"], form[f"answers_{language}"]) == ("x y", "z")
+    assert (form[f"questions_{other}"], form[f"answers_{other}"]) == ("", "")
+    page = editor.get(f"/content/new/article?question=x+y&language={language}").text
+    assert re.search(r'name="title" value="x y"', page)
+    assert f'<option value="{language}" selected>' in page
 
 
 def test_what_is_taken_out_lies_in_the_bin_and_comes_back(app: Flask, editor: FlaskClient) -> None:

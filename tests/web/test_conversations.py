@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import html
-import io
 import json
 import re
 from collections.abc import Callable
@@ -22,6 +20,7 @@ from sqlalchemy.dialects import postgresql
 from chatbot import conversations, message_search
 from chatbot.db import db
 from chatbot.models import Contact, Conversation, Inbox, Message, Part, Turn, TurnTrace, Webhook
+from chatbot.models.kept_tests import KeptTest
 from chatbot.models.people import AuditLine
 
 Make = Callable[[str], FlaskClient]
@@ -96,6 +95,87 @@ def test_a_reply_says_why_and_leads_to_its_faq(shop: Flask, make_client: Make) -
     assert "Nothing was said: everything was paused." in make_client("agent").get("/conversations/902", headers=EN).text
 
 
+def follow(client: FlaskClient, page: str, label: str) -> str:
+    found = re.findall(rf'href="([^"]*)">{label}</a>', page)
+    assert found, label
+    return client.get(html.unescape(found[-1]), headers=EN).text
+
+
+def test_a_reply_is_tried_again_where_it_was_given_and_after_what_was_said(shop: Flask, make_client: Make) -> None:
+    add_turn(shop, 903, ["How long does it take?", "And to the Canaries?"], language="en")
+    client = make_client("agent")
+    page = follow(client, client.get("/conversations/903", headers=EN).text, "Try it")
+    assert re.search(r'<option value="inbox:901" selected>Web<', page)
+    assert re.search(r'id="contact"[^>]* value="Ana"', page)
+    assert '<option value="en" selected>' in page
+    assert re.search(r'id="text"[^>]*>And to the Canaries\?</textarea>', page)
+    assert [(e["text"], e["live"]["parts"]) for e in read_exchanges(page)] == [("How long does it take?", ["Reply 0"])]
+
+
+def test_a_reply_is_kept_as_a_test_from_where_it_stands(shop: Flask, make_client: Make) -> None:
+    add_turn(shop, 903, ["¿Cuánto tarda?", "¿Y a Canarias?"], language="es")
+    client = make_client("editor")
+    page = follow(client, client.get("/conversations/903", headers=EN).text, "Keep as a test")
+    card = page[page.index('<details class="card mt-3" id="keep" open>') :]
+    data = {name: html.unescape(value) for name, value in re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', card)}
+    assert client.post("/test/keep", data=data | {"name": "Canarias", "expected": "entry:faq:envios"}).status_code == 303
+    with shop.app_context(), db.engine.connect() as c:
+        kept = c.execute(select(KeptTest.lines, KeptTest.situation, KeptTest.expectation)).one()
+    assert kept.lines == [["customer", "¿Cuánto tarda?"], ["assistant", "Reply 0"], ["customer", "¿Y a Canarias?"]]
+    assert (kept.situation["inbox"], kept.situation["contact"], kept.situation["language"]) == (901, "Ana", "es")
+    assert kept.expectation == {"kind": "entry", "value": "faq:envios"}
+
+
+def test_beside_a_reply_one_writes_in_its_language(shop: Flask, make_client: Make) -> None:
+    add_turn(shop, 903, ["How long does it take?"], language="en")
+    client = make_client("editor")
+    page = client.get("/conversations/903", headers=EN).text
+    assert re.search(r'name="questions_en"[^>]*>How long does it take\?<', follow(client, page, "New FAQ"))
+    article = follow(client, page, "New article")
+    assert 'name="title" value="How long does it take?"' in article
+    assert '<option value="en" selected>' in article
+
+
+def test_who_may_not_write_is_offered_a_trial_alone(shop: Flask, make_client: Make) -> None:
+    add_turn(shop, 903, ["¿Cuánto tarda?"], language="es")
+    page = make_client("agent").get("/conversations/903", headers=EN).text
+    assert "Try it</a>" in page
+    assert not any(f"{label}</a>" in page for label in ("New FAQ", "New article", "Keep as a test"))
+
+
+@pytest.mark.parametrize("turn", ["x", "-1", "0", "4711", "9" * 30, "902"])
+def test_a_trial_of_no_turn_is_an_empty_one(shop: Flask, make_client: Make, turn: str) -> None:
+    with shop.app_context(), db.engine.begin() as c:
+        c.execute(update(Message).where(Message.id == 902).values(ignore_rule="auto_reply"))
+    page = make_client("agent").get("/test", query_string={"turn": turn}, headers=EN)
+    assert page.status_code == 200
+    assert read_exchanges(page.text) == []
+
+
+def read_exchanges(page: str) -> list[Any]:
+    """What the test bot's form carries along."""
+    found = re.search(r'name="trial" value="([^"]*)"', page)
+    assert found
+    return list(json.loads(html.unescape(found[1])))
+
+
+def add_turn(app: Flask, conversation: int, asked: list[str], language: str) -> None:
+    """A conversation of Ana's that the FAQ «envios» answers a minute after each question: "Reply 0", "Reply 1" and so on."""
+    begin = datetime.now(UTC) - timedelta(hours=1)
+    with app.app_context(), db.engine.begin() as c:
+        row = {"id": conversation, "chatwoot_id": conversation, "inbox_id": 901, "contact_id": 902}
+        c.execute(insert(Conversation).values(row))
+        for n, question in enumerate(asked):
+            number, at = conversation * 10 + n, begin + timedelta(minutes=2 * n)
+            turn = {"id": number, "conversation_id": conversation, "epoch": n, "from_seq": n, "to_seq": n + 1, "mode": "live"}
+            turn |= {"state": "answered", "responder": "faq", "sources": ["faq:envios"], "language": language}
+            c.execute(insert(Turn).values(turn | {"started_at": at, "finished_at": at + timedelta(minutes=1)}))
+            message = {"conversation_id": conversation, "chatwoot_id": number, "seq": n + 1, "author": "customer"}
+            c.execute(insert(Message).values(message | {"text": question, "arrived_at": at, "turn_id": number}))
+            part = {"turn_id": number, "conversation_id": conversation, "ordinal": 0, "mark": f"t{number}", "state": "sent"}
+            c.execute(insert(Part).values(part | {"text": f"Reply {n}"}))
+
+
 def test_a_poll_without_news_changes_nothing(shop: Flask, make_client: Make) -> None:
     client = make_client("agent")
     seen = client.get("/conversations/901").text.split("seen=")[1].split('"')[0]
@@ -103,18 +183,6 @@ def test_a_poll_without_news_changes_nothing(shop: Flask, make_client: Make) -> 
     with shop.app_context(), db.engine.begin() as c:
         c.execute(insert(Message).values(conversation_id=901, chatwoot_id=990, seq=2, author="customer", text="¿Hola?"))
     assert "¿Hola?" in client.get(f"/conversations/901?seen={seen}").text
-
-
-def test_the_export_has_the_filters_rows_and_no_formulas(shop: Flask, make_client: Make) -> None:
-    client = make_client("agent")
-    rows = list(csv.DictReader(io.StringIO(client.get("/conversations/export.csv").text.removeprefix("\ufeff"))))
-    assert [row["id"] for row in rows] == ["901", "902"]
-    assert rows[1]["text"] == "'=1+1 devolución"
-    lines = client.get("/conversations/export.jsonl?state=answered").text.splitlines()
-    assert [json.loads(line)["id"] for line in lines] == [901]
-    with shop.app_context(), db.engine.connect() as c:
-        exports = select(AuditLine.subject).where(AuditLine.act == "conversation.export").order_by(AuditLine.id)
-        assert c.scalars(exports).all() == ["conversations.csv", "conversations.jsonl"]
 
 
 def test_only_an_owner_exports_and_erases_a_contact(shop: Flask, make_client: Make) -> None:
@@ -138,6 +206,30 @@ def test_erasing_needs_the_name_and_leaves_nothing(shop: Flask, make_client: Mak
             select(AuditLine.subject, AuditLine.before, AuditLine.after).where(AuditLine.act == "contact.erase")
         ).one()
         assert tuple(line) == ("contact:901", None, None)
+
+
+@pytest.mark.parametrize(
+    ("name", "typed"),
+    [
+        ("Ana  Gómez", "Ana Gómez"),
+        ("Ana\u00a0Gómez ", "Ana Gómez"),
+        ("Ana Go\u0301mez", "Ana Gómez"),
+        ("Ana Gómez", "Ana Go\u0301mez"),
+        ("\u200eAna\u200b Gómez", "Ana Gómez"),
+        ("\u2068 \u2069", "901"),
+        ("\uff21na", "Ana"),
+        ("Ana Go\u200b\u0301\x07mez\t", "Ana Gómez"),
+    ],
+)
+def test_a_contact_is_erased_by_the_name_as_it_looks(shop: Flask, make_client: Make, name: str, typed: str) -> None:
+    with shop.app_context(), db.engine.begin() as c:
+        c.execute(update(Contact).where(Contact.id == 901).values(name=name))
+    owner = make_client("owner")
+    shown = re.search(r"<strong>([^<]*)</strong></label>", owner.get("/conversations/contact/901/erase").text)
+    assert shown
+    assert owner.post("/conversations/contact/901/erase", data={"name": f"{typed}x"}).status_code == 422
+    assert owner.post("/conversations/contact/901/erase", data={"name": ""}).status_code == 422
+    assert owner.post("/conversations/contact/901/erase", data={"name": typed}).status_code == 303
 
 
 def explain(app: Flask, statement: Any) -> str:
@@ -214,13 +306,6 @@ def test_the_second_page_goes_on_where_the_first_ended(shop: Flask, make_client:
     assert found
     second = client.get(html.unescape(found[1])).text
     assert list_found(first) + list_found(second) == list(range(1069, 999, -1))
-
-
-@pytest.mark.usefixtures("small_search")
-def test_the_export_leaves_none_out(shop: Flask, make_client: Make) -> None:
-    add_messages(shop, ["pedido"] * 9)
-    lines = make_client("agent").get("/conversations/export.jsonl?q=pedido").text.splitlines()
-    assert [json.loads(line)["id"] for line in lines] == list(range(1008, 999, -1))
 
 
 def test_a_long_conversation_is_read_page_by_page_without_a_gap(shop: Flask, make_client: Make) -> None:

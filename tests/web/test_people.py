@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
 
+import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import select, update
+from werkzeug.test import TestResponse
 
-from tests.web.conftest import PASSWORD
+from chatbot import people
+from chatbot.db import db
+from chatbot.models.people import Account, AuditLine
+from tests.web.conftest import PASSWORD, add_account
 
 
 def test_an_owners_link_from_the_command_works_once(app: Flask) -> None:
@@ -35,6 +42,62 @@ def test_an_invitation_shows_a_link_that_opens(make_client: Callable[[str], Flas
     assert owner.application.test_client().get(found[0]).status_code == 200
     for bad in ("nonsense", "", "owner@example.com"):
         assert owner.post("/users/invite", data={"email": bad, "role": "agent"}).status_code == 422
+
+
+def invite(owner: FlaskClient, email: str, role: str) -> TestResponse:
+    return owner.post("/users/invite", data={"email": email, "role": role}, headers={"Accept-Language": "en"})
+
+
+@pytest.mark.parametrize(("first", "then"), [("owner", "agent"), ("agent", "owner"), ("editor", "editor")])
+def test_who_is_invited_again_gets_the_role_of_the_last_invitation(
+    app: Flask, make_client: Callable[[str], FlaskClient], first: str, then: str
+) -> None:
+    owner = make_client("owner")
+    invite(owner, "ana@example.com", first)
+    page = invite(owner, " Ana@Example.com", then)
+    assert ("15 minutes" if then == "owner" else "7 days") in page.text
+    with app.app_context():
+        assert db.session.scalar(select(Account.role).where(Account.email == "ana@example.com")) == then
+        changes = db.session.execute(
+            select(AuditLine.before, AuditLine.after).where(AuditLine.act == "account.invite").order_by(AuditLine.id)
+        ).all()
+    assert [tuple(change) for change in changes] == [(None, {"role": first}), ({"role": first}, {"role": then})]
+    link = re.search(r"/welcome/[^\"]+", page.text)
+    assert link
+    assert app.test_client().get(link[0]).status_code == 200
+
+
+def test_a_link_lasts_as_long_as_is_said_after_the_role_was_changed(
+    app: Flask, make_client: Callable[[str], FlaskClient], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner = make_client("owner")
+    invite(owner, "ana@example.com", "owner")
+    assert "7 days" in invite(owner, "ana@example.com", "agent").text
+    an_hour_ago = time.time() - 3_600
+    with monkeypatch.context() as clock, app.app_context(), db.engine.begin() as connection:
+        clock.setattr("itsdangerous.timed.time.time", lambda: an_hour_ago)
+        token = people.make_link_token(connection, app.config["CONFIG"], "ana@example.com")
+    assert app.test_client().get(f"/welcome/{token}").status_code == 200
+
+
+def test_who_is_switched_off_gets_no_link_and_it_is_said_why(app: Flask, make_client: Callable[[str], FlaskClient]) -> None:
+    owner = make_client("owner")
+    invite(owner, "ana@example.com", "agent")
+    add_account(app, "bea@example.com", "agent")
+    with app.app_context():
+        db.session.execute(update(Account).where(Account.role == "agent").values(active=False))
+        db.session.commit()
+    for email in ("ana@example.com", "bea@example.com"):
+        page = invite(owner, email, "owner")
+        assert page.status_code == 422
+        assert "switched off" in page.text
+        assert f'value="{email}"' in page.text
+        assert "/welcome/" not in page.text
+    with app.app_context():
+        assert set(db.session.scalars(select(Account.role).where(~Account.active))) == {"agent"}
+    result = app.test_cli_runner().invoke(args=["user", "create", "ana@example.com"])
+    assert result.exit_code != 0
+    assert "switched off" in f"{result.output}{result.exception}"
 
 
 def test_the_last_owner_stays_one(make_client: Callable[[str], FlaskClient]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Callable
 from html import unescape
@@ -168,8 +169,47 @@ def test_a_part_that_renews_itself_leaves_the_page_alone(make_client: Callable[[
     part = client.get("/conversations", headers={"HX-Request": "true"})
     assert (part.status_code, part.headers["HX-Reswap"]) == (401, "none")
     assert "<form" not in part.text
-    sent = client.post("/content/preview", data={"text": "un texto"}, headers={**HERE, "HX-Request": "true"})
-    assert (sent.status_code, sent.headers["HX-Redirect"]) == (204, "/login?next=/account/kept")
+
+
+@pytest.mark.parametrize("how", ["ended elsewhere", "cookie gone", "in again in another tab"])
+@pytest.mark.parametrize("path", ["/content/preview", "/content/faq/alike", "/documents/states"])
+def test_what_only_fills_a_part_of_a_page_is_not_kept_but_the_form_itself_is(editor: FlaskClient, path: str, how: str) -> None:
+    """Sent again after the login it would show a bare part, and nothing would be saved."""
+    data = {
+        **ARTICLE,
+        "text": LONG,
+        "questions_es": "¿Enviáis a Canarias?",
+        "csrf_token": read_token(editor.get("/content/faq")),
+    }
+    end_login(editor, how)
+    if how == "in again in another tab":
+        log_in(editor, "editor@example.com")
+    part = editor.post(path, data=data, headers={**HERE, "HX-Request": "true"})
+    assert (part.status_code, part.headers["HX-Reswap"], part.text) == (401, "none", "")
+    assert count_kept(editor.application) == 0
+    sent = editor.post("/content/article", data=data, headers=HERE)
+    assert sent.location.endswith("/account/kept")
+    assert count_kept(editor.application) == 1
+
+
+def test_pasted_cells_are_kept_though_their_form_has_a_field_for_a_file(editor: FlaskClient) -> None:
+    end_login(editor, "cookie gone")
+    cells = "Pregunta\tRespuesta\r\n¿Enviáis a Canarias?\tSí, en 5 días."
+    data = {"kind": "faq", "cells": cells, "file": (io.BytesIO(b""), "")}
+    sent = editor.post("/imports", data=data, content_type="multipart/form-data", headers=HERE)
+    assert sent.location == "/login?next=/account/kept"
+    log_in(editor, "editor@example.com", sent.location)
+    page = editor.get("/account/kept")
+    assert ("cells", cells) in read_fields(page)
+    again = editor.post("/imports", data={"csrf_token": read_token(page), **dict(read_fields(page))}, headers=HERE)
+    assert "¿Enviáis a Canarias?" in editor.get(again.location).text
+
+
+def test_a_chosen_file_is_not_kept(editor: FlaskClient) -> None:
+    end_login(editor, "cookie gone")
+    data = {"kind": "faq", "cells": "a b", "file": [(io.BytesIO(b""), ""), (io.BytesIO(b"a;b"), "faq.csv")]}
+    editor.post("/imports", data=data, content_type="multipart/form-data", headers=HERE)
+    assert count_kept(editor.application) == 0
 
 
 def count_kept(app: Flask) -> int:

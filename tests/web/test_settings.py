@@ -96,6 +96,72 @@ def test_models_behind_the_first_keep_their_keys(app: Flask, make_client: Maker)
     assert read(app, "model_chain") == ()
 
 
+def test_models_that_are_refused_stay_in_their_fields(app: Flask, make_client: Maker) -> None:
+    client = make_client("owner")
+    client.post("/settings/models-behind", data={"model-0": "eco", "key-0": "sk-secreto-largo-1"})
+    rows = {"model-0": "eco-2", "base_url-0": "https://uno.example/v1", "model-1": "<otro>", "base_url-1": "modelos",
+            "key-1": "sk-tecleado-ahora-2", "base_url-2": "https://tres.example/v1"}  # fmt: skip
+    page = client.post("/settings/models-behind", data=rows)
+    assert page.status_code == 422
+    for typed in ("eco-2", "https://uno.example/v1", "&lt;otro&gt;", "modelos", "https://tres.example/v1"):
+        assert f'value="{typed}"' in page.text
+    assert "sk-" not in page.text
+    assert [model.model for model in read(app, "model_chain")] == ["eco"]  # type: ignore[attr-defined]
+
+
+def test_of_the_keys_of_models_the_last_four_letters_are_shown(make_client: Maker) -> None:
+    client = make_client("owner")
+    client.post(
+        "/settings/models-behind", data={"model-0": "eco", "key-0": "sk-secreto-largo-1234", "model-1": "b", "key-1": "abc"}
+    )
+    page = client.get("/settings").text
+    assert 'placeholder="…1234"' in page
+    assert "largo-1234" not in page
+    assert 'placeholder="…"' in page
+    assert "abc" not in page.split('id="model_chain"')[1].split("</section>")[0]
+
+
+def test_what_an_inbox_was_to_have_stays_in_its_fields_where_it_is_refused(app: Flask, make_client: Maker) -> None:
+    client = make_client("owner")
+    with app.app_context(), db.engine.begin() as connection:
+        add = "INSERT INTO inbox (chatwoot_id, name, tone) VALUES (7, 'WhatsApp', 'antes'), (8, 'Web', 'web') RETURNING id"
+        inbox, _other = connection.execute(text(add)).scalars().all()
+    own = {"mode": "watch", "debounce_seconds": "mucho <rato>", "tone": "de usted, sin prisa"}
+    page = client.post(f"/settings/inboxes/{inbox}", data=own)
+    assert page.status_code == 422
+    shown = page.text.split(f'id="inbox-{inbox}"')[1].split("</form>")[0]
+    assert 'value="mucho &lt;rato&gt;"' in shown
+    assert 'value="de usted, sin prisa"' in shown
+    assert 'value="watch" selected' in shown
+    assert page.text.count("mucho &lt;rato&gt;") == 1
+    assert 'value="web"' in page.text
+    emptied = client.post(f"/settings/inboxes/{inbox}", data={"debounce_seconds": "mucho", "tone": ""}).text
+    assert 'value="antes"' not in emptied
+
+
+@pytest.mark.parametrize(
+    ("words", "found", "not_found"),
+    [
+        ("tono", "inboxes", "model_chain"),
+        ("whatsapp", "inboxes", "hours"),
+        ("bandejas espera", "inboxes", "model_chain"),
+        ("si falla el primero modelos", "model_chain", "inboxes"),
+        ("horario apertura", "hours", "inboxes"),
+        ("miércoles", "hours", "inboxes"),
+    ],
+)
+def test_what_has_several_fields_is_found_by_its_words_too(
+    app: Flask, make_client: Maker, words: str, found: str, not_found: str
+) -> None:
+    client = make_client("owner")
+    with app.app_context(), db.engine.begin() as connection:
+        connection.execute(text("INSERT INTO inbox (chatwoot_id, name) VALUES (7, 'WhatsApp')"))
+    page = client.get("/settings", query_string={"q": words}).text
+    assert f'id="{found}"' in page
+    assert f'id="{not_found}"' not in page
+    assert "Ningún ajuste" not in page
+
+
 def test_an_inbox_has_a_mode_a_wait_and_a_tone_of_its_own(app: Flask, make_client: Maker) -> None:
     client = make_client("owner")
     with app.app_context(), db.engine.begin() as connection:
