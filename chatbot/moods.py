@@ -12,7 +12,7 @@ from typing import Literal
 
 import regex
 
-from chatbot.moods_words import ANGRY, DANGEROUS, HARMLESS, NO_WISH, PLEASED, WISHES
+from chatbot.moods_words import ANGRY, DANGEROUS, HARMLESS, NO_WISH, ONE_PERSON, PLEASED, WISHES
 from chatbot.text import split_words
 
 Mood = Literal["sensitive", "asked", "upset"]
@@ -46,6 +46,11 @@ def read_mood(text: str) -> Mood | None:
     if any(_is_angry(clause) for clause in clauses) or is_shouted(text):
         return "upset"
     return None
+
+
+def is_one_person(text: str) -> bool:
+    """ "Una persona, yo": how many, where that is asked, and a wish for a person elsewhere."""
+    return ONE_PERSON.fullmatch(_flatten(text[:LONGEST_READ])) is not None
 
 
 def is_shouted(text: str) -> bool:

@@ -101,6 +101,14 @@ NO_WISH = _all(
     r"|when|what hours|opening hours) | anyone | anybody | nobody "
 )[0]
 
+# said of how many come, and not of who is wanted
+ONE_PERSON = regex.compile(
+    r" (?:(?:pues|si|solo|solamente|unicamente|nada mas|somos|soy|seremos|seria|sera|es|para|yo|voy|vengo|ire|vendre"
+    r"|vamos|iremos|just|only|it s|it is|there s|there is|there will be|we are|i m|for|me|yes|a) )*"
+    r"(?:una|1|one|single)(?: (?:sola|solo|unica|single))? persona?"
+    r"(?: (?:sola|solo|solamente|nada mas|no mas|yo|conmigo|only|alone|me|just|por favor|please|gracias|thanks|thank you))* "
+)
+
 # --- anger -------------------------------------------------------------------------------------------------------------
 PLEASED = regex.compile(
     r" (?:maravill\w+|de puta madre|genial(?:es)?|me encant\w+|nos encant\w+|encantad[oa]s?|perfect[oa]s?|buenisim[oa]s?"

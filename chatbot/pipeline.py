@@ -10,6 +10,7 @@ from typing import Any
 from chatbot import router
 from chatbot.crash_points import crash_point
 from chatbot.errors import LLMError
+from chatbot.flows.phrases import is_question
 from chatbot.llm import Means
 from chatbot.media import UNABLE
 from chatbot.reply import CustomerMessage, Handoff, Language, Part, Reply, TurnInput
@@ -111,7 +112,7 @@ def make_reply(turn: TurnInput, means: Means) -> tuple[Reply, Trace]:
     turn = router.route(flow.read_offered(turn, means), trace)
     turn, reply, aside, apart = _ask_all(turn, means, trace)
     reply = vet(turn, _settle_flow(turn, means, trace, reply, aside), means.settings, trace, apart.join if apart else None)
-    return replace(reply, assistant=turn.assistant), trace
+    return replace(flow.tell_collected(turn, means, reply), assistant=turn.assistant), trace
 
 
 def _ask_all(turn: TurnInput, means: Means, trace: Trace) -> tuple[TurnInput, Reply, Reply | None, canned.Apart | None]:
@@ -160,13 +161,13 @@ def _settle_flow(turn: TurnInput, means: Means, trace: Trace, reply: Reply, asid
         parts = (*aside.parts, *reply.parts)
         return replace(reply, parts=parts, sources=sources, **after)
     is_asking = any(part.choices for part in reply.parts)
-    is_question = flow.is_question(turn.text)
+    has_asked = is_question(turn.text)
     is_unknown = reply.handoff is not None and reply.handoff.reason in UNKNOWING
     if is_unknown and aside.has_acted:
-        unsure = (Part(get_text("say.flow_unsure", turn.language)),) if is_question else ()
+        unsure = (Part(get_text("say.flow_unsure", turn.language)),) if has_asked else ()
         return replace(aside, parts=(*unsure, *aside.parts), is_aside=False)
     # a picture without words is no answer to the flow's question: a person looks at it
-    is_own = (is_unknown and turn.text.strip()) or (is_asking and not is_question)
+    is_own = (is_unknown and turn.text.strip()) or (is_asking and not has_asked)
     if is_own and not aside.has_acted:
         return _note_flow(trace, lambda t, look, m, _r: flow.answer_aside(t, look, m), turn, means, reply) or reply
     if reply.handoff is not None:

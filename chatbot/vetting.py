@@ -12,6 +12,7 @@ import regex
 from chatbot.hours import read_hours, tell_moment
 from chatbot.knowledge.grounding import find_promise
 from chatbot.language import read_courtesies
+from chatbot.privacy import Vault, mask
 from chatbot.reply import Handoff, Part, Reply, TurnInput
 from chatbot.settings import Settings
 from chatbot.text import split_words
@@ -127,8 +128,17 @@ def tell_hours(turn: TurnInput, reply: Reply, settings: Settings) -> Reply:
 
 
 def _is_out_of_reach(turn: TurnInput) -> bool:
-    """Neither an address nor a number is known, none was just given, and nobody asked for one before."""
+    """Neither an address nor a number is known, none was given, and nobody asked for one before."""
     if turn.contact.email or turn.contact.phone or REACH.search(turn.text):
+        return False
+    if any(_holds_address(line.text) for line in turn.history if line.who == "customer"):
         return False
     asked = {get_text("say.reach", "es"), get_text("say.reach", "en")}
     return not any(text in line.text for line in turn.history if line.who == "assistant" for text in asked)
+
+
+def _holds_address(text: str) -> bool:
+    """Stricter than REACH: among all that was said before there are order numbers and days too."""
+    vault = Vault()
+    mask(text[:2_000], vault)
+    return any(name.startswith(("EMAIL", "PHONE")) for name in vault.originals)

@@ -192,7 +192,8 @@ def _nothing(walk: Walk, _command: Command) -> None:
 
 def _silence(walk: Walk, _command: Command) -> None:
     """Once a reminder, then it's closed."""
-    start_repair(walk, "closed" if walk.run.is_reminded else "silence")
+    closed = "closed-done" if walk.run.done else "closed"
+    start_repair(walk, closed if walk.run.is_reminded else "silence")
     walk.change(is_reminded=True)
 
 

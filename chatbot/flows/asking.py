@@ -161,11 +161,24 @@ def hear(walk: Walk, slot: str, text: str) -> Reading | None:
     """What a text says of a slot, with what was certain of the answer before it."""
     spec = walk.find_spec(slot) or ANYTHING
     where = set_day(walk.world.where, walk.run, walk.list_flows())
+    if spec.type == "datetime" and (whole := _complete(walk, slot, spec, text, where)):
+        return whole
     if walk.run.so_far and walk.run.asked.endswith(f"/{slot}"):
         together = read_slot(spec, f"{walk.run.so_far} {text}", where)
         if isinstance(together, Heard):
             return together
     return read_slot(spec, text, where)
+
+
+def _complete(walk: Walk, slot: str, spec: SlotSpec, text: str, where: Where) -> Heard | None:
+    """ "Mejor a las 12", "mejor el miércoles": of a moment that was given, the day or the hour stays."""
+    old = walk.run.slots.get(slot)
+    result = read_slot(spec, text, where) if old and old.value else None
+    if old is None or not isinstance(result, Unclear) or result.why not in ("which_day", "which_hour"):
+        return None
+    day, hour = str(old.value)[:10], str(old.value)[11:16]
+    together = read_slot(spec, f"{day} {text}" if result.why == "which_day" else f"{text} T{hour}", where)
+    return together if isinstance(together, Heard) else None
 
 
 def keep(walk: Walk, slot: str, text: str, heard: Heard) -> None:

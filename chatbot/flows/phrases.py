@@ -10,7 +10,7 @@ import regex
 
 from chatbot.flows.definition import Flow
 from chatbot.flows.repair import load_repairs, load_words
-from chatbot.language import read_courtesies, squeeze
+from chatbot.language import LONGEST_COURTESY, read_courtesies, squeeze
 from chatbot.reply import Language
 from chatbot.text import FUNCTION_WORDS, fold, split_words, stem_words, strip_lead_in
 
@@ -26,6 +26,21 @@ ABOUT = regex.compile(
     r"^\W*(?:(?:es|seria) (?:necesari|obligatori)\w+|(?:hay|tengo|tenemos|habria) que|hace falta|necesito (?:tener|llevar)|"
     r"cuanto (?:cuesta|vale|tarda)|"
     r"do (?:i|we) (?:need|have) to|is it necessary|must i|how much|how long)\b"
+)
+POINTERS = frozenset(("eso", "esto", "ese", "pues", "pero", "perdon", "sorry", "but", "this"))
+NOES = (["no"], ["nope"], ["nop"], ["nah"])
+QUESTION_MARK = regex.compile(r"[?¿]")
+ASKS = regex.compile(
+    r"^\W*(?:(?:y|and|pero|but|oye|por cierto|una (?:pregunta|duda)|by the way)\W+)*"
+    r"(?:que|cual(?:es)?|cuant[oa]s?(?! antes)|cuando|donde|como|quien|por que|"
+    r"(?:a|desde|hasta) que hora|(?:desde|hasta) cuando|"
+    r"(?:a|de|en|por) donde|para que (?:(?:lo|la|me|os|les?|se) )?(?:quer|quier|necesit|ped|pid)\w+|para que (?:sirve|es)|"
+    r"haceis|hacen|teneis|tienen|vendeis|aceptais|enviais|envian|puedo|podeis|se puede|hay|sabeis|abris|"
+    r"what|which|how|when|where|who|why|do|does|can|could|is|are|will|would)\b"
+)
+# "el miércoles me viene mejor"
+SUITS = regex.compile(
+    r"\s+(?:(?:me|nos)\s+(?:viene|va|vendr[ií]a|ir[ií]a)|would\s+(?:be|suit\s+(?:me|us))|is|suits\s+(?:me|us))\W*$", regex.I
 )
 FUNCTION = FUNCTION_WORDS["es"] | FUNCTION_WORDS["en"]
 REPAIRS = ("human", "restart", "cancel", "back", "skip", "repeat")
@@ -74,6 +89,48 @@ def _stands_in(phrase: tuple[str, ...], words: Sequence[str], flow: Flow | None)
     return phrase[0] not in FUNCTION and len(words) > 1 and set(words) - {phrase[0]} <= FUNCTION | load_words("beside") | titles
 
 
+def is_not_right(text: str) -> bool:
+    """ "No es correcto", "no, está mal": a no to what was summed up, and nothing else."""
+    said = [" ".join(words) for clause in CLAUSE.split(text) if (words := _strip_pointer(spell(clause)))]
+    return bool(said) and all(words in load_words("not_right") for words in said)
+
+
+def _strip_pointer(words: list[str]) -> list[str]:
+    """Without what leads to it: "eso", "pues", and a "no" that stands by itself."""
+    while words and (words[0] in POINTERS or words in NOES):
+        words = words[1:]
+    return words
+
+
+def is_question(text: str) -> bool:
+    return bool(QUESTION_MARK.search(text) or ASKS.match(fold(text[:200])))
+
+
+def strip_farewells(text: str) -> str:
+    """Without thanks and goodbyes: the "luego" of "hasta luego" is no hour."""
+    tokens = list(WORD.finditer(text))
+    words = [squeeze(fold(token[0])) for token in tokens]
+    spans, at = [], 0
+    while at < len(words):
+        sizes = range(min(LONGEST_COURTESY, len(words) - at), 0, -1)
+        size = next((n for n in sizes if _is_farewell(words[at : at + n])), 0)
+        if size:
+            spans.append((tokens[at].start(), tokens[at + size - 1].end()))
+        at += size or 1
+    for start, end in reversed(spans):
+        text = text[:start] + text[end:]
+    return text
+
+
+def _is_farewell(words: Sequence[str]) -> bool:
+    """One phrase of it. "No, gracias" is a no."""
+    if " ".join(words) in load_words("farewells"):
+        return True
+    found, rest = read_courtesies(words)
+    is_one = not rest and len(found) == 1 and found[0][0] in ("thanks", "goodbye")
+    return is_one and not load_words("negations").intersection(words)
+
+
 def find_words(phrase: Sequence[str], words: Sequence[str]) -> int:
     """Where the phrase begins in the words, -1 for nowhere."""
     size = len(phrase)
@@ -99,7 +156,7 @@ def strip_marker(text: str) -> tuple[str, str]:
         # "no puedo el jueves" is no correction to Thursday: only what stands apart from the "no" is
         return "no", rest.lstrip(" ,:;.") if rest.lstrip()[:1] in {",", ".", ";", ":"} else text
     if len(words) > 1 and words[-1] in load_words("instead"):
-        return words[-1], text[: tokens[-2][1]]
+        return words[-1], SUITS.sub("", text[: tokens[-2][1]])
     return "", text
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from chatbot.flows.asking import find_open, hear, keep, skip
 from chatbot.flows.correcting import correct, go_back
 from chatbot.flows.definition import Resolve
-from chatbot.flows.repair import start_repair
+from chatbot.flows.repair import get_text, start_repair
 from chatbot.flows.run import Run, leave
 from chatbot.flows.slots import Heard
 from chatbot.flows.walking import Walk
@@ -28,9 +28,21 @@ def begin(walk: Walk, key: str) -> None:
         return
     if all(other.key != key for other in walk.list_flows()):
         walk.walked += leave(walk.run, "switched")
+    _tell_what_stays(walk)
     walk.run = Run((), answers=walk.run.answers, walked=walk.run.walked)
     walk.enter(key, flow)
     walk.notes["started"] = key
+
+
+def _tell_what_stays(walk: Walk) -> None:
+    """Who leaves a flow that has changed something by a call is told so, and needn't ask for it again."""
+    if walk.run.done:
+        walk.say(get_text("stays", walk.language))
+
+
+def _stop(walk: Walk) -> None:
+    _tell_what_stays(walk)
+    walk.end("stopped")
 
 
 def _go_on(walk: Walk) -> None:
@@ -82,7 +94,7 @@ def _switch(walk: Walk) -> None:
 
 RESOLVE: dict[str, Callable[[Walk], None]] = {
     "go_on": _go_on,
-    "stop": lambda walk: walk.end("stopped"),
+    "stop": _stop,
     "close": lambda walk: walk.end("closed"),
     "start_over": _start_over,
     "back": go_back,

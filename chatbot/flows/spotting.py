@@ -9,14 +9,25 @@ import regex
 
 from chatbot.flows.commands import Command
 from chatbot.flows.definition import Flow, asked_slots, find_spec
-from chatbot.flows.phrases import FUNCTION, spell
+from chatbot.flows.phrases import FUNCTION, is_question, spell, strip_marker
 from chatbot.flows.repair import load_words
-from chatbot.flows.slots import Heard, Option, SlotSpec, Unclear, Where, find_slot
+from chatbot.flows.slots import Found, Heard, Option, SlotSpec, Unclear, Where, find_slot, read_slot
+from chatbot.language import read_courtesies
+from chatbot.text import fold, strip_lead_in
 
 # what can be told apart in the middle of a sentence
 SPOTTED = frozenset(["date", "time", "datetime", "email", "phone", "order_number", "iban", "tax_id", "choice", "postal_code"])
 TIMES = frozenset(("date", "time", "datetime"))
+# said of one kind and no other: more than the number in it
+FIRM = TIMES | {"email", "phone", "iban", "tax_id"}
 PROSE = frozenset(("text", "address"))
+NUMBERED = frozenset(("phone", "iban", "tax_id", "order_number", "postal_code"))
+DIGITS = regex.compile(r"\+?[0-9](?:[ .\-/]?[0-9]){4,}")
+# parts of a form's answer; an abbreviation's dot ends none
+PARTS = regex.compile(
+    r"[,;:!?\n]+|\.+(?=\s|$)|\s(?:y|and|pero|but)\s+(?=(?:mi|my|el|the|te|no|not|luego|mejor|lo|la|it|is)\b)", regex.IGNORECASE
+)
+HAS_NOT = (("no", "tengo"), ("no", "tenemos"), ("no", "hay"), ("i", "don", "t", "have"), ("we", "don", "t", "have"))
 EDGES = regex.compile(r"^[\s,;.:\-–/]+|[\s,;:\-–/]+$")
 NAME = regex.compile(
     r"\b(?:me llamo|mi nombre es|my name is|my name's)\s+(\p{L}[\p{L}'’-]*(?:\s+(?!(?:y|e|and)\b)\p{L}[\p{L}'’-]*){0,3})",
@@ -24,6 +35,7 @@ NAME = regex.compile(
 )
 CALLED_NAME = FUNCTION | {"nombre", "name", "completo", "full", "apellidos"}
 WORD = regex.compile(r"[\p{L}\p{N}'’]+")
+QUESTION_WORDS = frozenset(("cuanto", "cuanta", "cuantos", "cuantas", "cuando", "donde", "como", "how", "when", "where", "why"))
 
 
 def list_fillable(flows: Iterable[Flow]) -> dict[str, SlotSpec]:
@@ -73,36 +85,107 @@ def fill_spotted(text: str, specs: dict[str, SlotSpec], where: Where, taken: Seq
 
 def _spot_name(text: str, specs: dict[str, SlotSpec], taken: Sequence[tuple[int, int]]) -> dict[str, tuple[int, int]]:
     """ "Me llamo Ana y ...", where a slot of words is called a name."""
-    slot = next((n for n, spec in specs.items() if spec.type == "text" and _is_called_name(spec)), "")
+    slot = next((n for n, spec in specs.items() if spec.type == "text" and is_called_name(spec)), "")
     found = NAME.search(text[:1_000])
     if not slot or not found or any(found.start(1) < end and start < found.end(1) for start, end in taken):
         return {}
     return {slot: found.span(1)}
 
 
-def _is_called_name(spec: SlotSpec) -> bool:
+def is_called_name(spec: SlotSpec) -> bool:
     return any({"nombre", "name"} & set(spell(label)) and set(spell(label)) <= CALLED_NAME for label in spec.label.values())
 
 
-def fill_form(text: str, specs: dict[str, SlotSpec], where: Where) -> list[Command]:
-    """Of a form's slots what a message names, the rest of it for the first that takes any words."""
+def fill_form(text: str, specs: dict[str, SlotSpec], where: Where) -> tuple[list[Command], list[str]]:
+    """Of a form's slots what a message names, the rest of it for the first that takes any words; and what is no name."""
     spans: dict[str, tuple[int, int]] = {}
     for name, spec in specs.items():
         hit = None if spec.type in PROSE else find_slot(spec, text, where)
-        if hit and isinstance(hit.result, Heard | Unclear) and all(hit.start >= e or s >= hit.end for s, e in spans.values()):
+        if hit and isinstance(hit.result, Heard | Unclear) and _is_free(hit.start, hit.end, spans.values()):
             spans[name] = (hit.start, hit.end)
-    commands = [Command("fill", slot=name, text=text[start:end]) for name, (start, end) in spans.items()]
     prose = next((name for name, spec in specs.items() if spec.type in PROSE), "")
-    rest = strip_around(cut(text, list(spans.values())))
-    if prose and rest:
-        commands.append(Command("fill", slot=prose, text=rest))
-    return commands
+    if not prose or not is_called_name(specs[prose]):
+        rest, asides = strip_around(cut(text, list(spans.values()))), list[str]()
+    else:
+        spans |= (broken := _find_broken(text, specs, spans))
+        rest, asides = _read_name(text, list(spans.values()))
+        if broken and rest:  # the name first: then the number is the open question's, and what is wrong with it is said
+            fills = [Command("fill", slot=name, text=text[start:end]) for name, (start, end) in spans.items()]
+            return [Command("correct", slot=prose, text=rest), *fills], asides
+    commands = [Command("fill", slot=name, text=text[start:end]) for name, (start, end) in spans.items()]
+    return [*commands, *([Command("fill", slot=prose, text=rest)] if prose and rest else [])], asides
 
 
-def cut(text: str, spans: Sequence[tuple[int, int]]) -> str:
+def _is_free(start: int, end: int, spans: Iterable[tuple[int, int]]) -> bool:
+    return all(start >= e or s >= end for s, e in spans)
+
+
+def _find_broken(text: str, specs: dict[str, SlotSpec], spans: dict[str, tuple[int, int]]) -> dict[str, tuple[int, int]]:
+    """A number that is no name, and not complete: of the first slot that waits for one."""
+    slot = next((name for name, spec in specs.items() if spec.type in NUMBERED and name not in spans), "")
+    runs = (found.span() for found in DIGITS.finditer(text))
+    free = next((run for run in runs if _is_free(*run, spans.values())), None)
+    return {slot: free} if slot and free else {}
+
+
+def _read_name(text: str, spans: list[tuple[int, int]]) -> tuple[str, list[str]]:
+    """The name in what is left of a form's answer, and the parts of it that can't be one."""
+    pieces = [piece.strip() for piece in PARTS.split(cut(text, spans, "\n")) if piece.strip()]
+    asides = [piece for piece in pieces if not _may_be_name(piece)]
+    if not asides:
+        return strip_around(cut(text, spans)), []
+    names = [strip_around(piece) for piece in pieces if piece not in asides]
+    return ", ".join(name for name in names if name), asides
+
+
+def _may_be_name(piece: str) -> bool:
+    """No courtesy, question, correction or sentence: "mi pedido no ha llegado" has small words that no name has."""
+    if not read_courtesies(spell(piece))[1] or is_waiting(piece) or is_question(piece) or strip_marker(piece)[0]:
+        return False
+    words = WORD.findall(strip_around(piece))
+    small = {fold(word) for word in words if word.islower()} - load_words("in_names")
+    return not small & (FUNCTION | load_words("negations")) and not any(c.isdecimal() or c == "@" for c in piece)
+
+
+def find_number_apart(text: str, slot: str, spec: SlotSpec, others: dict[str, SlotSpec], where: Where) -> tuple[Command, ...]:
+    """ "2 personas, el martes a las 11": the number is in what days, hours and phones leave."""
+    spans = spot(text, {name: other for name, other in others.items() if other.type in FIRM}, where)
+    left = cut(text, list(spans.values()))
+    if not spans or not isinstance(read_slot(spec, left, where), Heard):
+        return ()
+    fills = [Command("fill", slot=name, text=text[start:end]) for name, (start, end) in spans.items()]
+    return (*fills, Command("fill", slot=slot, text=" ".join(left.split())))
+
+
+def is_of_another(text: str, spec: SlotSpec, others: dict[str, SlotSpec], hit: Found, where: Where) -> bool:
+    """The number found is that of a phone, an address or an hour: "mi móvil es 612 345 678" where a number is asked for."""
+    firm = {name: other for name, other in others.items() if other.type in FIRM} if spec.type == "number" else {}
+    return any(start <= hit.start and hit.end <= end for start, end in spot(text, firm, where).values())
+
+
+def has_none(words: Sequence[str], spec: SlotSpec) -> bool:
+    """ "No tengo empresa" names nothing but the slot itself."""
+    labels = {word for label in spec.label.values() for word in spell(label)}
+    is_without = any(tuple(words[: len(start)]) == start for start in HAS_NOT)
+    return is_without and set(words) <= FUNCTION | labels | load_words("nothing") | load_words("negations")
+
+
+def is_waiting(text: str) -> bool:
+    """An answer is put off: "un momento, que lo busco"."""
+    words = strip_lead_in(spell(text))
+    return any(" ".join(words[:size]) in load_words("waiting") for size in (1, 2, 3, 4))
+
+
+def names_only(text: str, spec: SlotSpec) -> bool:
+    """ "¿Un bordado?" names an option, "¿cuánto cuesta un bordado?" asks about it."""
+    named = {word for option in spec.options for name in list_names(option) for word in name}
+    return set(spell(text)) <= named | FUNCTION - QUESTION_WORDS
+
+
+def cut(text: str, spans: Sequence[tuple[int, int]], gap: str = " ") -> str:
     """The text without these places."""
     for start, end in sorted(spans, reverse=True):
-        text = f"{text[:start]} {text[end:]}"
+        text = f"{text[:start]}{gap}{text[end:]}"
     return text
 
 

@@ -6,47 +6,60 @@ is an answer that the machine will call wrong.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import regex
 
-from chatbot.flows.amending import find_corrections, find_fault, list_recent
+from chatbot.flows.amending import cut_unchanged, find_changed, find_corrections, find_fault, is_denial, list_recent
 from chatbot.flows.asking import CODE, OpenQuestion, find_open, match_offered, set_day
 from chatbot.flows.commands import Command
-from chatbot.flows.definition import Confirm, Flow, Form, Verify, list_asked
-from chatbot.flows.phrases import FUNCTION, find_repair, find_started, spell
+from chatbot.flows.definition import Ask, Confirm, Flow, Form, Verify, list_asked
+from chatbot.flows.phrases import (
+    QUESTION_MARK,
+    find_repair,
+    find_started,
+    is_not_right,
+    is_question,
+    spell,
+    strip_farewells,
+)  # fmt: skip
 from chatbot.flows.repair import REPAIR, load_words
 from chatbot.flows.run import FlowBook, Run, World
 from chatbot.flows.slots import Found, Heard, Reading, SlotSpec, Unclear, Where, Wrong, find_slot, read_slot
-from chatbot.flows.spotting import PROSE, TIMES, fill_form, fill_spotted, list_fillable, list_names, spot
+from chatbot.flows.slots.asides import judge
+from chatbot.flows.spotting import (
+    PROSE,
+    TIMES,
+    cut,
+    fill_form,
+    fill_spotted,
+    find_number_apart,
+    has_none,
+    is_called_name,
+    is_of_another,
+    is_waiting,
+    list_fillable,
+    list_names,
+    names_only,
+)  # fmt: skip
 from chatbot.language import read_courtesies
+from chatbot.moods import is_one_person
 from chatbot.text import fold
 
 CODE_SIGNS = regex.compile(r"\W*(?:\p{L}+\W+){0,4}[0-9](?:[ -]?[0-9]){3,9}\W*")
-QUESTION_MARK = regex.compile(r"[?¿]")
 YES_NO = SlotSpec(type="yes_no")
 REFUSES = regex.compile(
     r"(?:prefiero|preferiria) no (?:dar|decir)|no quiero (?:dar|decir)|i (?:d|would) rather not (?:give|say|share)"
 )
-# said of one kind and no other: more than the number in it
-FIRM = TIMES | {"email", "phone", "iban", "tax_id"}
 LONGEST_READ = 2_000
 LONG_PROSE_WORDS = 15
 SHORT_PICK = 3
-HAS_NOT = (("no", "tengo"), ("no", "tenemos"), ("no", "hay"), ("i", "don", "t", "have"), ("we", "don", "t", "have"))
-QUESTION_WORDS = frozenset(("cuanto", "cuanta", "cuantos", "cuantas", "cuando", "donde", "como", "how", "when", "where", "why"))
 THANKS = frozenset(("gracias", "muchas", "thanks", "thank", "you"))
 SHORT_WORDS = 8
 LEAST_DIGRESSION_WORDS = 4
 REPAIR_COMMANDS = {"human": "handoff"}
-ASKS = regex.compile(
-    r"^\W*(?:(?:y|and|pero|but|oye|por cierto|una (?:pregunta|duda)|by the way)\W+)*"
-    r"(?:que|cual(?:es)?|cuant[oa]s?(?! antes)|cuando|donde|como|quien|por que|"
-    r"haceis|hacen|teneis|tienen|vendeis|aceptais|enviais|envian|puedo|podeis|se puede|hay|sabeis|abris|"
-    r"what|which|how|when|where|who|why|do|does|can|could|is|are|will|would)\b"
-)
 
 
 def understand(
@@ -107,9 +120,18 @@ class _Message:
     def takes_any(self) -> bool:
         return self.spec is not None and self.spec.type in PROSE
 
+    @property
+    def plain(self) -> str:
+        """Without thanks and goodbyes, save where it is nothing else."""
+        return strip_farewells(self.text).strip(" ,;") or self.text
+
+    @property
+    def answer(self) -> str:
+        return self.plain if self.spec and self.spec.type in TIMES | {"number"} else self.text
+
     def read_open(self) -> Reading | None:
         """The message as the answer to the flow's question."""
-        return read_slot(self.spec, self.text, self.where) if self.spec else None
+        return read_slot(self.spec, self.answer, self.where) if self.spec else None
 
 
 Commands = tuple[Command, ...]
@@ -147,7 +169,7 @@ def _read_code(message: _Message) -> Commands:
         return ()
     if CODE_SIGNS.fullmatch(message.text) and not _read_correction(message):
         return (Command("fill", slot=CODE, text=message.text),)
-    is_about = load_words("code").intersection(spell(message.text)) and not _is_question(message.text)
+    is_about = load_words("code").intersection(spell(message.text)) and not is_question(message.text)
     return (Command("nothing"),) if is_about else ()
 
 
@@ -183,14 +205,16 @@ def _read_nothing_more(message: _Message) -> Commands:
         return ()
     words = spell(message.text)
     said = {" ".join(words), " ".join(word for word in words if word not in THANKS)}
-    is_without = any(tuple(words[: len(start)]) == start and _says_only(words, message.spec) for start in HAS_NOT)
-    return (Command("skip"),) if is_without or said & load_words("nothing_more") else ()
+    return (Command("skip"),) if has_none(words, message.spec) or said & load_words("nothing_more") else ()
 
 
-def _says_only(words: Sequence[str], spec: SlotSpec) -> bool:
-    """ "No tengo empresa" names nothing but the slot itself."""
-    labels = {word for label in spec.label.values() for word in spell(label)}
-    return set(words) <= FUNCTION | labels | load_words("nothing") | load_words("negations")
+def _read_one_person(message: _Message) -> Commands:
+    """ "Una persona" to how many come asks for nobody."""
+    spec, step = message.spec, message.below.step
+    if message.is_repair or spec is None or spec.type != "number" or not is_one_person(message.text):
+        return ()
+    asked = {word for text in (*spec.label.values(), *(step.text or {}).values()) for word in spell(text)}
+    return (Command("fill", slot=message.below.slot, text="1"),) if asked & load_words("people") else ()
 
 
 def _read_repair(message: _Message) -> Commands:
@@ -205,11 +229,14 @@ def _read_yes_no(message: _Message) -> Commands:
     """To a confirmation. "No, el jueves" was a correction, and came before this."""
     if not isinstance(message.opened.step, Confirm):
         return ()
-    if " ".join(spell(message.text)) in load_words("all_right"):
+    if " ".join(spell(message.plain)) in load_words("all_right"):
         return (Command("confirm"),)
-    result = read_slot(YES_NO, message.text, message.where)
-    if isinstance(result, Unclear) and not _is_question(message.text) and not _read_fault(message):
-        return (Command("nothing"),)  # "sí, pero ..."
+    result = read_slot(YES_NO, message.plain, message.where)
+    if isinstance(result, Unclear) and not is_question(message.text) and not _read_fault(message):
+        left = cut_unchanged(message.plain, message.run, message.specs, message.where)
+        result = Heard(False, "") if is_denial(message.plain) else read_slot(YES_NO, left, message.where)
+        if not isinstance(result, Heard):
+            return (Command("nothing"),)  # "sí, pero ..."
     return (Command("confirm" if result.value else "deny"),) if isinstance(result, Heard) else ()
 
 
@@ -223,73 +250,88 @@ def _read_option_again(message: _Message) -> Commands:
     return ()
 
 
+def _read_not_right(message: _Message) -> Commands:
+    """ "No es correcto" to a summary, before it is taken for the correction to "correcto"."""
+    if not isinstance(message.opened.step, Confirm) or is_question(message.text):
+        return ()
+    return (Command("deny"),) if is_not_right(message.plain) else ()
+
+
 def _read_correction(message: _Message) -> Commands:
-    return find_corrections(message.text, message.run, message.specs, message.below, message.where)
+    return find_corrections(message.plain, message.run, message.specs, message.below, message.where)
 
 
 def _read_fault(message: _Message) -> Commands:
     """What is said against a summary."""
-    if not isinstance(message.opened.step, Confirm) or _is_question(message.text):
+    if not isinstance(message.opened.step, Confirm) or is_question(message.text):
         return ()
-    if " ".join(spell(message.text)) in load_words("not_right"):
-        return (Command("deny"),)
-    found = find_fault(message.text, message.run, message.specs, message.where)
-    return (found,) if found else ()
+    return find_fault(message.plain, message.run, message.specs, message.where)
 
 
 def _read_form(message: _Message) -> Commands:
-    """Several slots of a form in one sentence."""
-    step = message.below.step
-    if not isinstance(step, Form) or _is_question(message.text):
+    """Several slots of a form in one sentence, or a name, which not every word is."""
+    step, is_name = message.below.step, message.spec is not None and is_called_name(message.spec)
+    names = [name for name in list_asked(step) if name not in message.run.slots] if isinstance(step, Form | Ask) else []
+    if len(names) < (1 if is_name else 2):
         return ()
-    names = [name for name in list_asked(step) if name not in message.run.slots]
-    if len(names) < 2:
-        return ()
+    if is_question(message.text):
+        return (Command("digress", text=message.text),) if is_name and message.is_prose else ()
     if load_words("negations").intersection(spell(message.text)[:2]):
         return (Command("skip"),)  # "no quiero dar mi teléfono" is nobody's name
-    return tuple(fill_form(message.text, {name: message.specs[name] for name in names if name in message.specs}, message.where))
+    asked = {name: message.specs[name] for name in names if name in message.specs}
+    commands, asides = fill_form(message.text, asked, message.where)
+    for aside in asides:
+        commands += find_corrections(aside, message.run, message.specs, message.below, message.where)
+    if commands or not (asides or is_name):
+        return tuple(commands) if isinstance(step, Form) else ()
+    is_put_off = any(is_waiting(aside) for aside in asides) or not read_courtesies(spell(message.text))[1]
+    return (Command("repeat") if is_put_off else Command("digress", text=message.text),)
 
 
 def _read_answer(message: _Message) -> Commands:
     """To the open question, and what else the sentence says."""
-    spec = message.spec
+    spec, text, slot = message.spec, message.answer, message.below.slot
     if spec is None or message.is_prose:
         return ()
     result = message.read_open()
-    if spec.type == "choice" and _is_question(message.text) and not _names_only(message.text, spec):
+    if spec.type == "choice" and is_question(message.text) and not names_only(message.text, spec):
         return ()
-    hit = find_slot(spec, message.text, message.where)
+    hit = find_slot(spec, text, message.where)
     is_doubtful = isinstance(result, Unclear) or (isinstance(result, Wrong) and hit is not None)
-    is_sure = isinstance(result, Heard) or (is_doubtful and not _is_question(message.text))
-    others = {name: s for name, s in message.specs.items() if name not in message.run.slots and name != message.below.slot}
-    if hit and not isinstance(result, Heard) and _is_of_another(message, others, hit):
+    is_sure = isinstance(result, Heard) or (is_doubtful and not is_question(message.text))
+    others = {name: s for name, s in message.specs.items() if name not in message.run.slots and name != slot}
+    if (
+        spec.type == "number"
+        and not isinstance(result, Heard)
+        and (apart := find_number_apart(text, slot, spec, others, message.where))
+    ):
+        return apart
+    if hit and not isinstance(result, Heard) and is_of_another(text, spec, others, hit, message.where):
         return ()
+    changed = _list_changed(message, hit, is_sure=is_sure) if is_sure or hit is None else []
     if hit and isinstance(hit.result, Heard | Unclear):
-        extra = fill_spotted(message.text, others, message.where, [(hit.start, hit.end)])
+        extra = [*changed, *fill_spotted(text, others, message.where, [(hit.start, hit.end)])]
         if extra and not isinstance(result, Heard):
-            return (*extra, Command("fill", slot=message.below.slot, text=message.text[hit.start : hit.end]))
+            return (*extra, Command("fill", slot=slot, text=text[hit.start : hit.end]))
         if is_sure:
-            return (*extra, Command("fill", slot=message.below.slot, text=message.text))
-    return (Command("fill", slot=message.below.slot, text=message.text),) if is_sure else ()
+            return (*extra, Command("fill", slot=slot, text=text))
+    return (*changed, Command("fill", slot=slot, text=text)) if is_sure else tuple(changed)
 
 
-def _is_of_another(message: _Message, others: dict[str, SlotSpec], hit: Found) -> bool:
-    """The number found is that of a phone, an address or an hour: "mi móvil es 612 345 678" where a number is asked for."""
-    if message.spec is None or message.spec.type != "number":
-        return False
-    firm = {name: spec for name, spec in others.items() if spec.type in FIRM}
-    return any(start <= hit.start and hit.end <= end for start, end in spot(message.text, firm, message.where).values())
-
-
-def _names_only(text: str, spec: SlotSpec) -> bool:
-    """ "¿Un bordado?" names an option, "¿cuánto cuesta un bordado?" asks about it."""
-    named = {word for option in spec.options for name in list_names(option) for word in name}
-    return set(spell(text)) <= named | FUNCTION - QUESTION_WORDS
+def _list_changed(message: _Message, hit: Found | None, *, is_sure: bool) -> list[Command]:
+    """Days and hours that were answered, and are said otherwise beside the answer, or where nothing else is said."""
+    if message.spec is None or message.spec.type not in TIMES | {"number", "choice"}:
+        return []
+    text = message.answer
+    spans = find_changed(text, message.run, message.specs, message.where, [(hit.start, hit.end)] if hit else ())
+    if not is_sure and (is_question(message.text) or judge(fold(cut(text, list(spans.values()))), whole=True)):
+        return []
+    return [Command("correct", slot=name, text=text[start:end]) for name, (start, end) in spans.items()]
 
 
 def _read_other_slots(message: _Message) -> Commands:
     """Not the slot that was asked for, but others that are missing."""
-    if message.is_prose or isinstance(message.opened.step, Verify) or _is_question(message.text):
+    if message.is_prose or isinstance(message.opened.step, Verify) or is_question(message.text):
         return ()
     missing = {name: spec for name, spec in message.specs.items() if name not in message.run.slots}
     return tuple(fill_spotted(message.text, missing, message.where))
@@ -325,7 +367,7 @@ def _read_digression(message: _Message) -> Commands:
     if message.is_prose:
         is_other = QUESTION_MARK.search(message.text) is not None and len(words) <= LONG_PROSE_WORDS
     else:
-        is_other = _is_question(message.text) or len(words) >= LEAST_DIGRESSION_WORDS
+        is_other = is_question(message.text) or len(words) >= LEAST_DIGRESSION_WORDS
     slot = "" if isinstance(message.opened.step, Verify) else message.below.slot
     return (Command("digress", slot=slot, text=message.text),) if is_other and words else ()
 
@@ -336,16 +378,14 @@ def _read_anything(message: _Message) -> Commands:
     return (Command("fill", slot=message.opened.slot, text=message.text),)
 
 
-def _is_question(text: str) -> bool:
-    return bool(QUESTION_MARK.search(text) or ASKS.match(fold(text[:200])))
-
-
 RULES: tuple[Callable[[_Message], Commands], ...] = (
     _read_code,
     _read_offered,
     _read_nothing_more,
+    _read_one_person,
     _read_repair,
     _read_option_again,
+    _read_not_right,
     _read_correction,
     _read_yes_no,
     _read_fault,

@@ -205,20 +205,9 @@ class Walk:
         self.say(texts or get_text("human", self.language))
         told = fill_note(note, self.run, self.world, self.facts)
         if reason != "flow":  # in the middle of a flow: the person needn't ask again
-            told = "\n".join(line for line in (told, *self._list_collected()) if line)
+            told = "\n".join(line for line in (told, *list_collected(self.book, self.run, self.world)) if line)
         self.act("handoff", (reason, told))
         self.end("handoff")
-
-    def _list_collected(self) -> Iterator[str]:
-        """What the customer has said so far, for the team."""
-        for name, slot in self.run.slots.items():
-            if (
-                slot.by == "customer"
-                and slot.value is not None
-                and (spec := self.find_spec(name))
-                and not name.startswith(REPAIR_SLOT)
-            ):
-                yield f"{pick(spec.label, self.world.team_language) or name}: {clean(slot.said)}"
 
     def end(self, how: Ended) -> None:
         self.ended = how
@@ -232,3 +221,13 @@ class Walk:
         self.pop()
         if not self.run.stack:
             self.end("done")
+
+
+def list_collected(book: FlowBook, run: Run, world: World) -> Iterator[str]:
+    """What the customer has said so far in a run, for the team."""
+    walk = Walk(book, run, world)
+    for name, slot in run.slots.items():
+        if slot.by != "customer" or slot.value is None or name.startswith(REPAIR_SLOT):
+            continue
+        if spec := walk.find_spec(name):
+            yield f"{pick(spec.label, world.team_language) or name}: {clean(slot.said)}"

@@ -9,12 +9,13 @@ from dataclasses import dataclass, replace
 
 import regex
 
+from chatbot.flows.slots.number_words import EN, ES
 from chatbot.knowledge.chunk import SENTENCE_END
 from chatbot.knowledge.grounding import drop_unknown_links, strip_images
 from chatbot.knowledge.search import Passage, stem_content
 from chatbot.language import read_courtesies, squeeze
 from chatbot.llm import Means
-from chatbot.reply import Handoff, Part, Reply, TurnInput
+from chatbot.reply import Handoff, Language, Part, Reply, TurnInput
 from chatbot.responders.evidence import Evidence, find_evidence, find_faq, find_shown_url, list_links
 from chatbot.text import fold, split_words, stem_words
 from chatbot.texts import get_text
@@ -33,6 +34,10 @@ HEADING = regex.compile(r"^#{1,6}\s+.*$", regex.MULTILINE)
 ITEM = regex.compile(r"^\s*(?:[-*+]|[0-9]{1,3}[.)])\s+")
 ROW = regex.compile(r"^\s*\|")
 RULE = regex.compile(r"^[\s|:\-]+$")
+NUMBER = regex.compile(r"[0-9]+(?:[.,][0-9]+)*")
+CURRENCY = r"(?:€|\$|£|eur(?:os?)?|usd|dolar(?:es)?|dollars?)"
+MONEY = regex.compile(rf"\b[0-9]+(?:[.,][0-9]+)* ?{CURRENCY}(?!\w)|(?<!\w){CURRENCY}\)? ?[0-9]+(?:[.,][0-9]+)*")
+NUMBER_WORDS = {"es": ES, "en": EN}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,7 @@ class Sentence:
 
     text: str
     lead: str = ""
+    is_row: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +80,7 @@ def pick_extract(turn: TurnInput, evidence: Evidence, look: Look) -> Extract | N
     if evidence.verdict != "answer" or not mine:
         look.noted(why_not="not_covered" if mine else "nothing_found")
         return None
-    extract = cut_extract(mine[0], stem_content(turn.text)[turn.language])
+    extract = cut_extract(mine[0], stem_content(turn.text)[turn.language], turn.text)
     look.noted(extract_share=round(extract.share, 3))
     if extract.share >= MIN_EXTRACT_SHARE:
         return _drop_links(turn, extract)
@@ -120,20 +126,51 @@ def _find_picked(turn: TurnInput, evidence: Evidence) -> Extract | None:
     if picked is None:
         return None
     asked = next((line.text for line in reversed(turn.history) if line.who == "customer"), "")
-    return _drop_links(turn, cut_extract(picked, stem_content(f"{asked}\n{turn.text}")[turn.language]))
+    asked = f"{asked}\n{turn.text}"
+    return _drop_links(turn, cut_extract(picked, stem_content(asked)[turn.language], asked))
 
 
-def cut_extract(passage: Passage, stems: list[str]) -> Extract:
-    """An FAQ's answer whole; of an article's chunk the 1 to 3 neighbouring sentences or items that say most of the stems."""
+def cut_extract(passage: Passage, stems: list[str], asked: str = "") -> Extract:
+    """An FAQ's answer whole; of an article's chunk the 1 to 3 neighbouring sentences or items that say most of the stems.
+    asked: the question itself, where it is answered by this: another size's row, or any one of many, would be no answer."""
     wanted = set(stems)
-    above = set(stem_words(f"{passage.title}\n{passage.heading}", passage.language)) & wanted
+    named = f"{passage.title}\n{passage.heading}"
+    above = set(stem_words(named, passage.language)) & wanted
     if passage.kind == "faq":
         return Extract(passage, passage.text, passage.matched / len(wanted))
     sentences = split_sentences(strip_images(passage.text))
-    having = [set(stem_words(f"{s.lead} {s.text}", passage.language)) & wanted for s in sentences]
+    if numbers := read_numbers(asked, passage.language) - read_numbers(named, passage.language):
+        sentences = _drop_other_rows(sentences, wanted, numbers, passage.language)
+    having = [_find_stems(s, passage.language) & wanted for s in sentences]
     start, end = _pick_window([len(s.text) for s in sentences], having)
+    chosen = sentences[start:end]
+    if asked and end - start == 1 and chosen[0].is_row:
+        chosen = [s for s, has in zip(sentences, having, strict=True) if s.is_row and has == having[start]]
+    if not chosen or (len(chosen) > MAX_SENTENCES and sum(len(s.text) for s in chosen) > MAX_EXTRACT_CHARS):
+        return Extract(passage, "", 0)
     has = above.union(*having[start:end])
-    return Extract(passage, _join(sentences[start:end]), len(has) / len(wanted))
+    return Extract(passage, _join(chosen), len(has) / len(wanted))
+
+
+def _find_stems(sentence: Sentence, language: Language) -> set[str]:
+    return set(stem_words(f"{sentence.lead} {sentence.text}", language))
+
+
+def _drop_other_rows(sentences: list[Sentence], wanted: set[str], numbers: set[str], language: Language) -> list[Sentence]:
+    """Without the rows of tables that lack a number of the question, or a word of it that another row has."""
+    known = wanted & {stem for s in sentences if s.is_row for stem in _find_stems(s, language)}
+    return [
+        s for s in sentences
+        if not s.is_row or (known <= _find_stems(s, language) and numbers <= read_numbers(s.text, language))
+    ]  # fmt: skip
+
+
+def read_numbers(text: str, language: Language) -> set[str]:
+    """The numbers of a text, in digits or (from two on) a word, without amounts of money: sizes, weights, how many."""
+    folded = MONEY.sub(" ", fold(text[:2_000]))
+    digits = {number.replace(",", ".") for number in NUMBER.findall(folded)}
+    words = NUMBER_WORDS[language]
+    return digits | {str(words[word]) for word in split_words(folded) if words.get(word, 0) > 1}
 
 
 def _pick_window(sizes: list[int], having: list[set[str]]) -> tuple[int, int]:
@@ -188,7 +225,7 @@ def _read_table(lines: list[str]) -> list[Sentence]:
     said = []
     for first, *cells in rows[1:]:
         named = ", ".join(f"{head} {cell}" for head, cell in zip(heads[1:], cells, strict=False) if cell)
-        said.append(Sentence(f"{first}: {named}"))
+        said.append(Sentence(f"{first}: {named}", is_row=True))
     return said
 
 
@@ -197,7 +234,7 @@ def _join(sentences: list[Sentence]) -> str:
     lead = sentences[0].lead if sentences else ""
     out = lead
     for sentence in sentences:
-        out += ("\n" if sentence.lead or ITEM.match(sentence.text) else " ") + sentence.text
+        out += ("\n" if sentence.lead or sentence.is_row or ITEM.match(sentence.text) else " ") + sentence.text
     return out.strip()
 
 

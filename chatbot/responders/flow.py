@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Literal
 
+from chatbot.db import fetch_value, sql, statements
 from chatbot.errors import LLMError
 from chatbot.flow_wishes import grant
 from chatbot.flow_world import find_book, make_world
@@ -18,11 +19,13 @@ from chatbot.flows.commands import Command
 from chatbot.flows.definition import Flow
 from chatbot.flows.machine import advance, resume
 from chatbot.flows.model_commands import COMMAND_SCHEMA, build_prompt, check_commands
-from chatbot.flows.phrases import find_triggered
+from chatbot.flows.phrases import SHORT_WORDS, find_triggered, is_question
+from chatbot.flows.repair import load_words
 from chatbot.flows.run import FlowAct, FlowBook, Moved, Passage, Run, Utterance, World, dump_run, leave, read_run
 from chatbot.flows.slots import SlotSpec
 from chatbot.flows.spotting import PROSE
-from chatbot.flows.understand import ASKS, understand
+from chatbot.flows.understand import understand
+from chatbot.flows.walking import list_collected
 from chatbot.knowledge.faq import get_index
 from chatbot.language import read_courtesies
 from chatbot.llm import Means, ask
@@ -30,7 +33,7 @@ from chatbot.privacy import Vault
 from chatbot.reply import CustomerMessage, Deed, Handoff, Language, Part, Reply, TurnInput
 from chatbot.responders.flow_messages import group, list_numbered, split_answers
 from chatbot.responders.prompt import make_tag
-from chatbot.text import fold, split_words, stem_words
+from chatbot.text import split_words, stem_words
 from chatbot.texts import get_text
 from chatbot.trace import Look
 
@@ -45,6 +48,12 @@ OFFERED = "offered"  # in the stored run: titles of buttons that another respond
 REPAIR = "repair-"
 REASONS = {"asked": "asked", "flow": "flow"}
 STUCK = "flow_stuck"
+# whether a flow was on the way before, in what the customer wants now: what was resolved is another matter
+HAS_BEEN_IN = sql("""
+SELECT EXISTS (SELECT FROM turn t JOIN conversation c ON c.id = t.conversation_id
+ WHERE c.id = :conversation AND t.id <> :turn AND t.state <> 'ignored' AND t.sources ? :source
+   AND t.newest_chatwoot_id > c.context_from)
+""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +88,7 @@ def respond(turn: TurnInput, look: Look, means: Means) -> Reply | None:
         look.passed("faq_question")
         return None
     moved = _hear(turn, means, flows, look)
-    if flows.run is None and not moved.says and not moved.ended and (begins := _find_event(turn, flows)):
+    if flows.run is None and not moved.says and not moved.ended and (begins := _find_event(turn, means, flows)):
         moved = _move(turn, means, flows, (begins,), 0)[0]
     return _reply(turn, look, moved, flows)
 
@@ -129,10 +138,6 @@ def answer_aside(turn: TurnInput, look: Look, means: Means) -> Reply | None:
     return _reply(turn, look, moved, flows)
 
 
-def is_question(text: str) -> bool:
-    return bool({"?", "¿"} & set(text) or ASKS.match(fold(text[:200])))
-
-
 def _find_spec(flows: Flows) -> SlotSpec | None:
     """Of the flow's open question."""
     opened = find_open(flows.book, flows.run, below_repair=True) if flows.run else None
@@ -165,15 +170,38 @@ def start_instead(turn: TurnInput, look: Look, means: Means, reply: Reply) -> Re
     return None
 
 
-def _find_event(turn: TurnInput, flows: Flows) -> Command | None:
-    """What begins without a word about it: a label of the conversation; its beginning, where no more than a greeting was
-    said. A widget that was opened is heard of with its first message: before it there is no conversation to write into."""
+def _find_event(turn: TurnInput, means: Means, flows: Flows) -> Command | None:
+    """What begins without a word about it: a label of the conversation, once; its beginning, where no more than a greeting
+    was said. A widget that was opened is heard of with its first message: before it there is no conversation to write into."""
     startable = flows.book.list_startable(turn.inbox.chatwoot_id)
-    keys = [key for label in turn.labels for key in find_triggered(startable, "labels", label)]
+    labelled = dict.fromkeys(key for label in turn.labels for key in find_triggered(startable, "labels", label))
+    keys = [key for key in labelled if not _has_been_in(turn, means, key)]
     if turn.is_first and not read_courtesies(split_words(turn.text))[1]:
         keys += find_triggered(startable, "events", "new_conversation")
         keys += find_triggered(startable, "events", "widget_opened") if turn.inbox.channel == WIDGET else ()
     return Command("start", flow=keys[0]) if keys else None
+
+
+def _has_been_in(turn: TurnInput, means: Means, key: str) -> bool:
+    """Whether this flow has begun in this conversation already: its label says so again with each message."""
+    if turn.conversation_id is None or turn.turn_id is None:
+        return False
+    values = {"conversation": turn.conversation_id, "turn": turn.turn_id, "source": f"flow:{key}"}
+    with statements(means.engine) as connection:
+        return bool(fetch_value(connection, HAS_BEEN_IN, values))
+
+
+def tell_collected(turn: TurnInput, means: Means, reply: Reply) -> Reply:
+    """Where others than the flow hand over in the middle of it, the team is told what was said so far, as the flow would."""
+    handoff = reply.handoff
+    if handoff is None or (reply.responder == "flow" and handoff.reason in {*REASONS.values(), STUCK}):
+        return reply
+    turn = replace(turn, flow_run=reply.run or turn.flow_run)
+    flows = open_flows(turn, means)
+    if flows is None or flows.run is None:
+        return reply
+    lines = list_collected(flows.book, flows.run, flows.world)
+    return replace(reply, handoff=replace(handoff, detail="\n".join(line for line in (handoff.detail, *lines) if line)))
 
 
 def remind(turn: TurnInput, look: Look, means: Means) -> Reply | None:
@@ -231,6 +259,8 @@ def _understand(
             return (Command("digress", text=text),)
         return understand(text, flows.book, flows.run, flows.world, pressed=text)
     commands = understand(text, flows.book, flows.run, flows.world, files=files)
+    if flows.run is not None and flows.run.done and _wants_undone(text, commands, flows):
+        return (Command("cancel"),)
     if not text or not turn.llm_allowed or not means.settings.endpoints or not _is_unsure(text, commands, flows):
         return commands
     try:
@@ -242,6 +272,23 @@ def _understand(
     proposed = check_commands(answer.value, text, flows.book, flows.run, flows.world)
     look.noted(model=answer.model, proposed=[c.do for c in proposed])
     return proposed or commands
+
+
+def _wants_undone(text: str, commands: Sequence[Command], flows: Flows) -> bool:
+    """Whether what a call of the run has changed already is to be undone: "cancela la reserva", no question about it, and no
+    option of the flow's own."""
+    spec = _find_spec(flows)
+    if spec is not None and spec.type == "choice" and any(c.do in {"fill", "choose"} for c in commands):
+        return False
+    words, language = split_words(text[:1_000]), flows.world.where.language
+    verbs = [n for n, word in enumerate(words) if word.startswith(tuple(load_words("undo")))]
+    if not verbs or len(words) > SHORT_WORDS or is_question(text):
+        return False
+    if load_words("negations").intersection(words[max(0, verbs[0] - 3) : verbs[0]]):
+        return False
+    known = flows.book.list_known(flows.run) if flows.run else []
+    named = _stems_of(" ".join(load_words("booked")), language).union(*(_list_stems(flow, language) for flow in known))
+    return not named.isdisjoint(stem_words(text[:1_000], language))
 
 
 def _is_unsure(text: str, commands: Sequence[Command], flows: Flows) -> bool:
@@ -306,9 +353,10 @@ def _reply(turn: TurnInput, look: Look, moved: Moved, flows: Flows) -> Reply | N
 
 
 def _list_used(moved: Moved, flows: Flows) -> Iterator[str]:
-    """The keys of the customers' flows on the way, before or after."""
+    """The keys of the customers' flows on the way: before, after, and those that ended at once."""
     stack = (moved.run or flows.run or Run(())).stack
-    return (key for key in dict.fromkeys(place.flow for place in stack) if not key.startswith(REPAIR))
+    keys = dict.fromkeys([*(place.flow for place in stack), *(way.flow for way in moved.walked)])
+    return (key for key in keys if not key.startswith(REPAIR))
 
 
 def _hand_over(act: FlowAct) -> Handoff:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from rapidfuzz import fuzz
 
 from chatbot.language import read_courtesies
-from chatbot.moods import read_mood
+from chatbot.moods import is_one_person, read_mood
 from chatbot.reply import Handoff, Part, Reply, TurnInput
 from chatbot.settings import Settings
 from chatbot.text import fold, split_words
@@ -40,6 +40,8 @@ def find_reason(turn: TurnInput, settings: Settings) -> tuple[str, str]:
         return mood, ""
     if label := find_label(turn, settings):
         return "label", label
+    if mood == "asked" and turn.flow_run and turn.flow_run.get("asked") and is_one_person(turn.text):
+        return "", ""  # the flow knows whether it asked how many come; if not, it hands over itself
     if mood:
         return mood, ""
     return ("repeated", "") if is_repeated(turn) else ("", "")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from urllib.parse import urlsplit
 
 import pytest
 from acceptance.box import ROOT, Box
@@ -15,6 +17,38 @@ pytestmark = pytest.mark.browser
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 IS_SIDEWAYS = "document.documentElement.scrollWidth > innerWidth + 1"
 RULES = "axe.run(document, {resultTypes: ['violations']}).then(r => r.violations)"
+
+
+# one page of each kind is looked at: numbers and keys don't make another kind
+ONE = re.compile(r"(?<=^/content/)([^/_]+/)[^/_]+|(?<=^/documents/)[^/_]+|(?<=^/flows/)[^/_]+|(?<=/)\d+")
+HREFS = "links => links.map(a => a.getAttribute('href').split('#')[0])"
+NO_PAGE = re.compile(r"/logout|/export|\.(csv|json|xlsx|yaml)$|/file$|/static/")
+
+
+def kind_of(address: str) -> str:
+    return ONE.sub(lambda found: f"{found[1] or ''}*", address)
+
+
+@pytest.fixture(scope="module")
+def inner(owner: BrowserContext, addresses: list[str]) -> list[str]:
+    """What the menu's pages lead to, and those pages once more: one of each kind."""
+    page, seen, found = owner.new_page(), {kind_of(a) for a in addresses}, []
+    todo = [*addresses, *(f"/content/new/{kind}" for kind in ("canned", "faq", "article", "assistant"))]
+    for depth in range(2):
+        news: list[str] = []
+        for address in todo if depth == 0 else found:
+            page.goto(address)
+            links = page.locator("main a[href^='/']").evaluate_all(
+                "links => links.map(a => a.getAttribute('href').split('#')[0])"
+            )
+            for link in [*links, address]:
+                if kind_of(urlsplit(link).path) not in seen and not NO_PAGE.search(urlsplit(link).path):
+                    seen.add(kind_of(urlsplit(link).path))
+                    news.append(link)
+        found += news
+    page.close()
+    assert len(found) >= 15, found
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -38,11 +72,27 @@ def test_no_page_scrolls_sideways_and_axe_finds_nothing_serious(
     with box.engine.begin() as connection:
         connection.exec_driver_sql(f"UPDATE account SET language = '{language}'")
     page.set_viewport_size(WIDE if width == "wide" else PHONE)  # type: ignore[arg-type]
+    wrong = look_at(page, addresses, language, width)
+    assert wrong == [], "\n".join(wrong)
+
+
+@pytest.mark.parametrize(("language", "width"), [("es", "phone"), ("en", "wide")])
+def test_neither_do_the_pages_behind_them(page: Page, box: Box, inner: list[str], language: str, width: str) -> None:
+    with box.engine.begin() as connection:
+        connection.exec_driver_sql(f"UPDATE account SET language = '{language}'")
+    page.set_viewport_size(WIDE if width == "wide" else PHONE)  # type: ignore[arg-type]
+    wrong = look_at(page, inner, language, width)
+    assert wrong == [], "\n".join(wrong)
+
+
+def look_at(page: Page, addresses: list[str], language: str, width: str) -> list[str]:
+    """What is wrong with them, all that folds unfolded."""
     wrong = []
     for address in addresses:
         answer = page.goto(address)
         assert answer is not None
-        name = f"{address.strip('/').replace('/', '-') or 'home'}-{language}-{width}"
+        name = f"{re.sub(r'[^a-z0-9]+', '-', address.strip('/'))[:60] or 'home'}-{language}-{width}"
+        page.evaluate("document.querySelectorAll('main details').forEach(d => { d.open = true })")
         shoot(page, name)
         if answer.status != 200:
             wrong.append(f"{name}: {answer.status}")
@@ -55,7 +105,7 @@ def test_no_page_scrolls_sideways_and_axe_finds_nothing_serious(
             if violation["impact"] in {"serious", "critical"}:
                 targets = [node["target"] for node in violation["nodes"][:3]]
                 wrong.append(f"{name}: {violation['id']} {json.dumps(targets)}")
-    assert wrong == [], "\n".join(wrong)
+    return wrong
 
 
 def test_dark_pages_are_dark(page: Page, box: Box, addresses: list[str]) -> None:

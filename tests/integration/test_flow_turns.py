@@ -216,5 +216,19 @@ def test_a_label_or_the_beginning_of_a_conversation_starts_a_flow(chat: Chat, de
         assert "Bienvenida a la prueba." not in other.says("¿Hacéis bordados con nombre?"), "a question is answered"
         desk.pretend.change_labels(chat.place, ["socio"], "agent")
         assert chat.says("¿qué hay?") == ["Menú de socios."]
+        assert "Menú de socios." not in chat.says("gracias"), "it has begun once"
+        assert "Bordar" in chat.says("¿Hacéis bordados con nombre?")[0]
     finally:
         add(desk, {**WELCOME, "enabled": False}, {**VIP, "enabled": False})
+
+
+def test_a_flow_that_sets_its_own_label_does_not_begin_again_by_it(chat: Chat, desk: Desk) -> None:
+    add(desk, {**COFFEE, "start": {**COFFEE["start"], "labels": ["cafe"]}})
+    try:
+        chat.says("quiero un café")
+        assert chat.says("2") == ["Marchando 2."]
+        assert "¿Cuántos cafés?" not in chat.says("gracias")
+        assert chat.run is None
+        assert chat.says("quiero un café") == ["¿Cuántos cafés?"], "who asks for it gets it"
+    finally:
+        add(desk, COFFEE)

@@ -121,6 +121,8 @@ def test_an_owners_template_that_hands_over_is_said_whole_with_hours_behind_it(o
         ("quiero un agente, mi correo es ana@example.com", {}),
         ("quiero un agente, soy el 600 11 22 33", {}),
         ("quiero un agente", {"history": (HistoryLine("assistant", f"Hola. {get_text('say.reach', 'es')}"),)}),
+        ("quiero un agente", {"history": (HistoryLine("customer", "Soy Ana, 612 345 678"), HistoryLine("assistant", "Vale."))}),
+        ("quiero un agente", {"history": (HistoryLine("customer", "ana@example.com"),)}),
     ],
 )
 def test_an_address_is_asked_for_only_where_none_is_known_and_once(
@@ -131,6 +133,16 @@ def test_an_address_is_asked_for_only_where_none_is_known_and_once(
     reply, _ = reply_to(own_engine, content, text, SHOP, **more)
     assert reach not in reply.parts[0].text
     assert "Ahora no hay nadie" in reply.parts[0].text
+
+
+@pytest.mark.parametrize(
+    "line", [HistoryLine("customer", "pedido 20451800, del 2026-11-01"), HistoryLine("agent", "600 11 22 33")]
+)
+def test_what_is_no_address_of_the_customer_leaves_one_to_be_asked_for(
+    own_engine: Engine, content: Content, line: HistoryLine
+) -> None:
+    reply, _ = reply_to(own_engine, content, "quiero un agente", SHOP, history=(line,))
+    assert get_text("say.reach", "es") in reply.parts[0].text
 
 
 def test_a_business_that_stays_closed_names_no_time(content: Content) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from chatbot.knowledge.search import Passage, stem_content
-from chatbot.responders.fallback import Extract, cut_extract, split_sentences
+from chatbot.reply import Language
+from chatbot.responders.fallback import MIN_EXTRACT_SHARE, Extract, cut_extract, split_sentences
 
 TEXT = """\
 Preparamos los pedidos en Valencia. Si compras antes de las doce,
@@ -60,3 +63,66 @@ def test_odd_texts_are_cut_too() -> None:
     for text in ("", "|", "| a |", "# x", "- ", "\n\n", "a" * 10_000):
         passage = Passage(1, 1, "k", "", "", text, None, "es", 1, 1, 3)
         cut_extract(passage, ["pedid"])
+
+
+PRICES = """\
+Vendemos a granel.
+
+| Producto | Peso | Precio |
+|---|---|---|
+| Arroz bomba | 1 kilo | 3,95 € |
+| Arroz bomba | 2 kilos | 7,50 € |
+| Harina | 1 kilo | 5 € |
+| Harina | 2 kilos | 9 € |
+| Harina | 2,5 kilos | 11 € |
+| Sal | 5 kilos | 2 € |
+"""
+PRICES_EN = PRICES.replace("Vendemos a granel", "Sold loose").replace("Producto | Peso | Precio", "Product | Weight | Price")
+PRICES_EN = PRICES_EN.replace("Arroz bomba", "Bomba rice").replace("Harina", "Flour").replace("Sal", "Salt")
+RICE, FLOUR = "Arroz bomba: Peso 2 kilos, Precio 7,50 €", "Harina: Peso 2 kilos, Precio 9 €"
+
+
+def ask(question: str, text: str = PRICES, language: Language = "es", title: str = "Precios 2026") -> Extract:
+    passage = Passage(1, 1, "precios", title, title, text, None, language, 1, 1, 3)
+    return cut_extract(passage, stem_content(question)[language], question)
+
+
+@pytest.mark.parametrize(
+    ("question", "text"),
+    [
+        ("precio del arroz bomba de 5 kilos", ""),
+        ("¿a cuánto sale el arroz bomba de cinco kilos?", ""),
+        ("harina de 5 kilos", ""),
+        ("¿Qué precio tiene la harina de 9 kilos?", ""),  # nor is a price a size
+        ("harina de 3 kilos, precio", ""),
+        ("dos bolsas de sal de 5 kilos", ""),
+        ("¿cuánto vale el de 2 kilos?", f"{RICE}\n{FLOUR}"),
+        ("¿y el de dos kilos?", f"{RICE}\n{FLOUR}"),
+        ("precio de la harina de 2 kilos", FLOUR),
+        ("precio de la harina de 2,5 kilos", "Harina: Peso 2,5 kilos, Precio 11 €"),
+        ("precio 2026 de la sal de 5 kilos", "Sal: Peso 5 kilos, Precio 2 €"),
+        ("¿cuánto cuesta una sal?", "Sal: Peso 5 kilos, Precio 2 €"),
+        ("precio del arroz bomba", f"Arroz bomba: Peso 1 kilo, Precio 3,95 €\n{RICE}"),
+    ],
+)
+def test_a_row_is_quoted_where_it_is_the_one_that_was_asked_for(question: str, text: str) -> None:
+    extract = ask(question)
+    if text:
+        assert extract.text == text
+    else:
+        assert extract.share < MIN_EXTRACT_SHARE
+
+
+def test_rows_of_an_english_table() -> None:
+    assert ask("price of 5 kilos of bomba rice", PRICES_EN, "en").share < MIN_EXTRACT_SHARE
+    assert ask("how much is five kilos of flour?", PRICES_EN, "en").share < MIN_EXTRACT_SHARE
+    assert ask("price of two kilos of flour", PRICES_EN, "en").text == "Flour: Weight 2 kilos, Price 9 €"
+
+
+def test_of_rows_that_tie_none_is_picked_where_they_are_too_many() -> None:
+    many = PRICES + "".join(f"| Té número {n} | 100 gramos | {n} € |\n" for n in range(40))
+    assert ask("¿qué precio tiene el té?", many).share < MIN_EXTRACT_SHARE
+
+
+def test_a_number_says_nothing_about_sentences_and_lists() -> None:
+    assert ask("somos 4, ¿vendéis a granel?").text == "Vendemos a granel."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from chatbot.moods import is_shouted, read_mood
+from chatbot.moods import is_one_person, is_shouted, read_mood
 
 ASKED_ES = """
 Quiero hablar con una persona
@@ -499,3 +499,25 @@ def test_capitals_need_marks_and_several_words() -> None:
     assert not is_shouted("OK!")
     assert not is_shouted("DÓNDE ESTÁ MI PEDIDO")
     assert not is_shouted("¿Dónde está mi pedido PX-1029-ABCDEF-GHIJK?!!")
+
+
+@pytest.mark.parametrize(
+    ("text", "is_one"),
+    [
+        ("Una persona", True),
+        ("sólo una persona, gracias", True),
+        ("somos 1 persona", True),
+        ("una sola persona", True),
+        ("just one person please", True),
+        ("persona", False),
+        ("una persona real", False),
+        ("con una persona", False),
+        ("quiero una persona", False),
+        ("necesito hablar con una persona", False),
+        ("one real person", False),
+        ("a person", False),
+        ("", False),
+    ],
+)
+def test_how_many_come_is_told_from_who_is_wanted(text: str, is_one: bool) -> None:
+    assert is_one_person(text) is is_one

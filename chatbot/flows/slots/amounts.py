@@ -48,6 +48,8 @@ ALONE = regex.compile(
     r"|yo(?: sol[oa]| nada mas)?|sol[oa])\W*"
     r"|\W*(?:it s |its |it's )?(?:just|only) me\W*|\W*(?:me|myself) (?:only|alone)\W*"
 )
+SINGLE = frozenset(listed("sola solo single only somos soy yo me there just"))
+MANY = {"person": "people", "child": "children"}
 LONGEST_FIGURE = 18
 UNKNOWN = "?"
 
@@ -121,7 +123,7 @@ def read_number(spec: SlotSpec, text: str, where: Where) -> Reading | None:
     folded = fold_in_place(text)
     if ALONE.fullmatch(folded.text) and not _check_range(spec, Decimal(1)):
         return Heard(1, "1")
-    amounts = _find_amounts(folded.text, where) or _find_one(folded.text)
+    amounts = _find_amounts(folded.text, where) or _find_one(spec, folded.text)
     return _answer_number(spec, amounts, folded, where, whole=True) if amounts else None
 
 
@@ -133,11 +135,17 @@ def find_number(spec: SlotSpec, text: str, where: Where) -> Found | None:
     return Found(result, *folded.span(amounts[0].start, amounts[-1].end))
 
 
-def _find_one(text: str) -> list[Amount]:
-    """ "uno", "solo una": an article everywhere but alone."""
-    match = regex.search(r"(?<!\w)(?:una?|uno|one)(?!\w)", text)
-    left = [w for w in WORD.findall(text) if w not in asides.TOLERATED]
+def _find_one(spec: SlotSpec, text: str) -> list[Amount]:
+    """ "uno", "solo una", and "una plaza" where places are counted: an article everywhere else."""
+    match = regex.search(r"(?<!\w)(?:una?|uno|one|single)(?!\w)", text)
+    left = [w for w in WORD.findall(text) if w not in asides.TOLERATED | SINGLE and not _is_counted(spec, w)]
     return [Amount(*match.span(), (Decimal(1),))] if match and not left else []
+
+
+def _is_counted(spec: SlotSpec, noun: str) -> bool:
+    """Whether the slot is called by this word, or by more than one of it."""
+    named = {word for label in spec.label.values() for word in WORD.findall(fold_in_place(label).text)}
+    return bool(named & {noun, f"{noun}s", f"{noun}es", MANY.get(noun)})
 
 
 def _answer_number(spec: SlotSpec, amounts: list[Amount], folded: Folded, where: Where, whole: bool) -> Reading:

@@ -22,7 +22,9 @@ YES_PHRASES = (
     "i guess so", "i think so", "that's fine",
     "si", "sii", "siii", "siiii", "sip", "sep", "claro", "vale", "val", "ok", "oki", "okey", "okay", "okis", "venga", "dale",
     "hecho",
-    "perfecto", "genial", "estupendo", "correcto", "exacto", "exactamente", "confirmo", "confirmado", "afirmativo", "adelante",
+    "perfecto", "genial", "estupendo", "correcto", "exacto", "exactamente", "confirmo", "confirmado",
+    "confirma", "confirmar", "confirme", "confirmad", "confirmalo", "confirmala", "confirmelo", "confirmela", "confirmarlo",
+    "confirmarla", "confirm", "confirmed", "i confirm", "afirmativo", "adelante",
     "obvio", "cierto", "efectivamente", "listo", "va", "yes", "yess", "yeah", "yep", "yup", "sure", "certainly", "absolutely",
     "definitely", "right", "correct", "fine", "alright", "great", "perfect", "ya", "simon", "👍", "✅", "👌", "✔",
 )  # fmt: skip

@@ -23,6 +23,8 @@ from chatbot.flows.slots.times import MOST_CHOICES, answer_time, read_times
 
 ISO_MOMENT = regex.compile(r"\s*([0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2})?(?:[+-][0-9]{2}:[0-9]{2}|Z))\s*")
 
+# "2026-12-01 11", the day being certain: the hour is what is missing
+DAY_FIRST = regex.compile(r"\s*[0-9]{4}-[0-9]{2}-[0-9]{2} ")
 # between the name of a day and its date
 BESIDE = regex.compile(r"[ ,(]*(?:(?:el|dia|the|on) )*\(?")
 
@@ -91,10 +93,10 @@ def _take_bare(task: Task, said: Said) -> Said:
         return said
     at = regex.search(rf"(?<!\w){left[0]}(?!\w)", said.rest)
     if at is None or not (
-        (task.spec.type == "time" and not said.clocks and clock) or (task.spec.type == "date" and not said.days)
+        (_lacks_hour(task, said) and not said.clocks and clock) or (task.spec.type == "date" and not said.days)
     ):
         return said
-    if task.spec.type == "time":
+    if task.wants_time:
         mention = Mention(*at.span(), clock=clock)
     else:
         known = (
@@ -107,6 +109,10 @@ def _take_bare(task: Task, said: Said) -> Said:
         mention = Mention(*at.span(), day=replace(known, why=known.why or ("" if known.wrong else "confirm")))
     rest = said.rest[: at.start()] + TAKEN * (at.end() - at.start()) + said.rest[at.end() :]
     return Said(said.text, tuple(sorted([*said.mentions, mention], key=lambda m: m.start)), rest)
+
+
+def _lacks_hour(task: Task, said: Said) -> bool:
+    return task.spec.type == "time" or (task.spec.type == "datetime" and DAY_FIRST.match(said.text) is not None)
 
 
 def _doubt(result: Reading | None, why: str) -> Reading | None:
