@@ -7,6 +7,8 @@ import io
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+import regex
+
 from chatbot.bodies import Article, CannedResponse, Content, FaqEntry
 from chatbot.body_types import Body
 from chatbot.errors import ContentError
@@ -19,6 +21,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "article": ("key", "title", "language", "text", "url", "inboxes", "enabled"),
 }  # fmt: skip
 FORMULA_STARTS = ("=", "+", "-", "@")  # also after blanks, which a spreadsheet may take away
+INNER_FORMULA = regex.compile(r"([,;\t][^\S\n]*)(?=[=+\-@])")
 MAX_XLSX_CELL = 32_767  # Excel's own limit
 
 
@@ -53,12 +56,16 @@ def _read_cells(body: Body) -> dict[str, str]:
     return cells
 
 
-def write_csv(rows: Iterable[Sequence[Any]], delimiter: str) -> Iterator[bytes]:
-    """Row by row; the mark at the start tells spreadsheets that it is UTF-8."""
+def write_csv(rows: Iterable[Sequence[Any]], delimiter: str, *, is_read_back: bool = True) -> Iterator[bytes]:
+    """Row by row; the mark at the start tells spreadsheets that it is UTF-8. is_read_back: an import reads it, so that only a
+    cell's beginning is changed; else neither does a spreadsheet with another separator find a formula."""
     yield b"\xef\xbb\xbf"
     for row in rows:
         out = io.StringIO()
-        csv.writer(out, delimiter=delimiter).writerow([defuse(str(cell)) for cell in row])
+        cells = [defuse(str(cell)) for cell in row]
+        if not is_read_back:
+            cells = [INNER_FORMULA.sub(r"\1'", cell) for cell in cells]
+        csv.writer(out, delimiter=delimiter).writerow(cells)
         yield out.getvalue().encode()
 
 

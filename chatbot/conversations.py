@@ -235,6 +235,16 @@ def read_until(connection: Connection, turn_id: int) -> tuple[Any, list[dict[str
     return row, list_lines(connection, turn.conversation_id, Place(turn.at, True, turn_id + 1))[0]
 
 
+def find_run(connection: Connection, turn_id: int) -> dict[str, Any] | None:
+    """Where a turn's conversation stood in its flows before it (flows.Run), unless people had it since."""
+    asked = select(Turn.conversation_id, Turn.human_seq).where(Turn.id == turn_id).subquery("asked")
+    statement = select(Turn.flow_after).join(asked, asked.c.conversation_id == Turn.conversation_id)
+    statement = statement.where(Turn.id < turn_id, Turn.flow_after.is_not(None)).order_by(Turn.id.desc()).limit(1)
+    after: dict[str, Any] | None = connection.scalar(statement)
+    seen = connection.scalar(select(asked.c.human_seq))
+    return after.get("run") if after and after.get("human_seq") == seen else None
+
+
 def _find_place(line: dict[str, Any]) -> tuple[datetime, bool, int]:
     is_turn = line["kind"] == "turn"
     return line["at"], is_turn, line["row"]["id"] if is_turn else line["row"].id

@@ -20,7 +20,7 @@ from chatbot.models import Entry, Revision, release_revision
 from chatbot.models.folding import ACCENTED, PLAIN, fold_words
 
 BIN_DAYS = 30
-MOST_CHANGES = 500
+MOST_CHANGES = 100  # each is shown with what differs
 WORDS = re.compile(r"\s+|\w+|[^\w\s]")
 LINES = re.compile(r".*\n|.+")
 MOST_PAIRS = 40_000  # of words against words, in one piece: pages show many texts, and webhooks come in beside them

@@ -219,7 +219,10 @@ def _store_state(raw: Raw, event: Event, conversation: ConversationFacts, settin
     ).fetchone()
     if row is None and conversation.status == "resolved":  # of an erased one: people are done with it
         raw.execute("UPDATE erased_conversation SET is_peoples = false WHERE chatwoot_id = %s", [conversation.id])
-    if row is None or (conversation.at and row["status_at"] and conversation.at < row["status_at"]):
+    if row is None:
+        return
+    if conversation.at and row["status_at"] and conversation.at < row["status_at"]:
+        _obey_label(raw, row["id"], event, settings)  # only this event tells of it, however late
         return
     if is_read and conversation.status == "pending" and _has_given_away(raw, row["id"], settings):
         return
@@ -241,16 +244,23 @@ def _store_state(raw: Raw, event: Event, conversation: ConversationFacts, settin
         " can_reply = %(can_reply)s WHERE chatwoot_id = %(conversation)s",
         values | {"can_reply": conversation.can_reply},
     )
-    if _gives_back(event, settings):
-        raw.execute(LABELLED, values)
-        raw.execute("SELECT pg_notify('mostrador', '')")
+    _obey_label(raw, row["id"], event, settings)
 
 
-def _gives_back(event: Event, settings: Settings) -> bool:
-    """Whether a label says so that isn't one of those with which the bot itself hands over."""
-    given = {fold(label) for label in settings.bot_labels}
+def _obey_label(raw: Raw, conversation_id: int, event: Event, settings: Settings) -> None:
+    """Gives it back where a label says so that isn't the bot's own: none that sends to people, none that it has just put on."""
+    given = {fold(label) for label in settings.bot_labels} & {fold(label) for label in event.new_labels}
     given -= {fold(label) for label in (*settings.handoff_labels, *settings.people_labels)}
-    return any(fold(label) in given for label in event.new_labels)
+    if not given or event.conversation is None:
+        return
+    own = raw.execute(
+        "SELECT label FROM action, jsonb_array_elements_text(value) AS label WHERE conversation_id = %s AND kind = 'labels'"
+        " AND started_at > now() - make_interval(secs => %s)",
+        [conversation_id, settings.own_act_s],
+    )
+    if given - {fold(label) for (label,) in own.fetchall()}:
+        raw.execute(LABELLED, {"conversation": event.conversation.id, "at": event.conversation.at})
+        raw.execute("SELECT pg_notify('mostrador', '')")
 
 
 def _has_given_away(raw: Raw, conversation_id: int, settings: Settings) -> bool:

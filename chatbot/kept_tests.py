@@ -171,9 +171,12 @@ def is_published(contents: dict[str, Content]) -> bool:
 
 
 def keep(
-    connection: Connection, name: str, lines: Sequence[Line], situation: Situation, expectation: Expectation, author: str
-) -> int:
+    connection: Connection, name: str, lines: Sequence[Line], situation: Situation, expectation: Expectation, author: str,
+    conversation_id: int | None = None,
+) -> int:  # fmt: skip
+    """conversation_id: of which it was made, if it wasn't typed."""
     row = {
+        "conversation_id": conversation_id,
         "name": name,
         "lines": [list(line) for line in (lines if situation.is_led else lines[-MAX_HISTORY - 1 :])],
         "situation": situation.model_dump(mode="json"),

@@ -20,7 +20,7 @@ from chatbot.text import split_words
 
 BOUNDS_S = (1, 2, 3, 5, 8, 10, 15, 20, 30, 45, 60, 90, 120, 180, 300, 600, 1_800, 3_600)
 UNKNOWING = ("unsure", "llm_down", "crashed", "stale", "loop")  # handed off because the bot had no answer
-TRIAL = "trial"  # beside the outcomes: calls for nobody's message (test bot, kept tests, drafts), which no turn counts
+TRIAL = "trial"  # beside the outcomes: calls for nobody's message (test bot, kept tests, proposals), which no turn counts
 OUTCOMES = ("answered", "handed_off", "unanswered", "suggested", "ignored")
 AGAIN = timedelta(hours=2)  # a call is settled and a part sent a little after its turn was counted
 STALE = timedelta(minutes=5)

@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from chatbot.alike import load_draft_cached
 from chatbot.answer_cache import LEAST_CONFIDENCE
-from chatbot.bodies import FaqEntry
+from chatbot.bodies import Content, FaqEntry
 from chatbot.models import DismissedQuestion
 from chatbot.reply import Language
 from chatbot.text import split_words, stem_words, strip_lead_in
@@ -23,7 +23,6 @@ KEPT_DAYS = 90
 NEWEST_TURNS = 3_000
 QUESTION_CHARS = 500
 MOST_KEY_CHARS = 4_000
-ANSWER_CHARS = 3_000  # in an address
 UNTAUGHT = ("unsure", "llm_down")
 
 # the longest of what people wrote within a day: the first is mostly a greeting
@@ -68,7 +67,7 @@ class Untaught:
     count: int = 0
 
 
-@lru_cache(10_000)  # the same ones, and the draft's phrasings, are stemmed for each look at the page
+@lru_cache(2 * SAMPLE)  # the same ones are stemmed for each look at the page
 def find_key(question: str, language: str | None) -> str:
     """The same for questions that differ in case, accents, signs, courtesy, order and endings."""
     words = strip_lead_in(split_words(question[:QUESTION_CHARS]))
@@ -79,6 +78,24 @@ def find_key(question: str, language: str | None) -> str:
 def list_keys(entry: FaqEntry) -> set[str]:
     """Of the questions that an FAQ answers in so many words."""
     return {find_key(question, language) for language, asked in entry.questions.items() for question in asked}
+
+
+_taught: dict[str, tuple[Content, frozenset[str]]] = {}
+
+
+def _list_taught(draft: Content) -> frozenset[str]:
+    """Of all FAQs of the draft that are switched on, made once for each draft that load_draft_cached() gives."""
+    kept = _taught.get("draft")
+    if kept is None or kept[0] is not draft:
+        find = find_key.__wrapped__  # they would drive the questions out of its memory
+        asked = ((q, language) for entry in draft.faq if entry.enabled for language, qs in entry.questions.items() for q in qs)
+        kept = _taught["draft"] = (draft, frozenset(find(question, language) for question, language in asked))
+    return kept[1]
+
+
+def find_untaught(connection: Connection, message_id: int) -> Untaught | None:
+    """By the message that a question is listed with. None where it is settled by now."""
+    return next((q for q in list_untaught(connection) if q.message_id == message_id), None)
 
 
 def list_untaught(connection: Connection) -> list[Untaught]:
@@ -92,7 +109,7 @@ def list_untaught(connection: Connection) -> list[Untaught]:
         group.answer = group.answer or row.answer or ""
         group.guess = group.guess or row.guess or ""
     settled = {"", *connection.scalars(select(DismissedQuestion.question_key))}
-    settled.update(*(list_keys(entry) for entry in load_draft_cached(connection).faq if entry.enabled))
+    settled |= _list_taught(load_draft_cached(connection))
     return sorted((group for key, group in groups.items() if key not in settled), key=lambda g: (-g.count, -g.message_id))
 
 

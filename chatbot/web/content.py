@@ -108,7 +108,8 @@ def flow() -> ResponseReturnValue:
 @bp.get("/new/<kind>")
 @allow("editor")
 def new(kind: str) -> ResponseReturnValue:
-    """?question= and ?answer= fill an FAQ's fields, those of ?language=, and ?question= an article's title; ?like= copies."""
+    """?question= fills an FAQ's field, that of ?language=, or an article's title; ?untaught= an FAQ with a question from To
+    teach and its answer; ?like= copies."""
     check_kind(kind)
     if kind == "document":
         return go("documents.new")
@@ -118,14 +119,16 @@ def new(kind: str) -> ResponseReturnValue:
         row = drafts.read_newest(reading(), kind, like)
         return show_form(kind, "", body_to_values(kind, row.body if row and row.body else {}) | {"key": ""}, {}, 0)
     values = body_to_values(kind, {"languages": ["es", "en"], "language": "es", "default_language": "es", "length": "short"})
-    language = "en" if request.args.get("language") == "en" else "es"
+    asked = request.args.get("untaught", 0, type=int)
+    untaught = teaching.find_untaught(reading(), asked) if asked else None
+    language = "en" if (untaught.language if untaught else request.args.get("language")) == "en" else "es"
     if kind == "faq":
-        values[f"questions_{language}"] = request.args.get("question", "")[:500]
-        values[f"answers_{language}"] = request.args.get("answer", "")[:5_000]
+        values[f"questions_{language}"] = untaught.question if untaught else request.args.get("question", "")[:500]
+        values[f"answers_{language}"] = untaught.answer or untaught.guess if untaught else ""
     if kind == "article":
         values["title"] = " ".join(request.args.get("question", "").split())[:200]
         values["language"] = language
-    return show_form(kind, "", values, {}, 0)
+    return show_form(kind, "", values, {}, 0, teaches=untaught.key if untaught else "")
 
 
 @bp.get("/<kind>/<key>")
@@ -163,9 +166,8 @@ def save(kind: str) -> ResponseReturnValue:
     if key_was and row is not None and row.id != opened_at:
         return show_conflict(kind, key_was, values, row, body), 409
     store(kind, body, row.body if row else None)
-    if isinstance(body, FaqEntry):
-        note_taught(body, request.form.get("teaches", ""))
-    say(_("Saved in the draft. Customers get it once it is published."))
+    undo = note_taught(body, request.form.get("teaches", "")) if isinstance(body, FaqEntry) else ""
+    say(_("Saved in the draft. Customers get it once it is published."), undo_url=undo)
     return go_to_entry(kind, body.key)
 
 
@@ -176,15 +178,16 @@ def read_body(kind: str, key: str, row: Any) -> dict[str, Any] | None:
     return next((former.body for former in drafts.list_history(reading(), kind, key) if former.body is not None), None)
 
 
-def note_taught(body: FaqEntry, teaches: str) -> None:
+def note_taught(body: FaqEntry, teaches: str) -> str:
     """teaches: key of the question from To teach that the FAQ was begun with. Where its words were changed so that nothing
-    tells that it is answered by now, it is put away by its key."""
+    tells that it is answered by now, it is put away by its key. The address that brings it back, "" where nothing was done."""
     key = teaches.replace("\x00", "")[: teaching.MOST_KEY_CHARS]
     if not key or not body.enabled or key in teaching.list_keys(body):
-        return
+        return ""
     with writing() as connection:
         teaching.dismiss(connection, key, title_of("faq", body.key, dump_body(body)), actor().who)
         record(connection, actor(), "teaching.dismiss", key, None, {"faq": body.key})
+    return url_for("teaching.restore", key=key)
 
 
 def go_to_entry(kind: str, key: str) -> ResponseReturnValue:
@@ -334,17 +337,19 @@ def name_hours(hours: str) -> str:
 
 
 def show_form(
-    kind: str, key: str, values: dict[str, Any], errors: dict[str, str], opened_at: int, row: Any = None, pieces: Any = None
-) -> str:
-    """row: the newest revision; pieces: what it and the values differ in, where it isn't the one that was opened."""
+    kind: str, key: str, values: dict[str, Any], errors: dict[str, str], opened_at: int, row: Any = None, pieces: Any = None,
+    teaches: str = "",
+) -> str:  # fmt: skip
+    """row: the newest revision; pieces: what it and the values differ in, where it isn't the one that was opened; teaches: as
+    note_taught() takes it."""
     body = (read_body(kind, key, row) if key else None) or {}
     title = title_of(kind, key, body) if body else ""
     changes = drafts.count_changes(reading())
     fields = fields_for(kind, body.get("source", ""), list_choices(body))
     page = "content/edit.html" if pieces is None else "content/conflict.html"
     return render_template(
-        page, pieces=pieces, kind=kind, key=key, values=values, errors=errors, fields=fields, opened_at=opened_at, row=row,
-        entry_title=title, kind_title=TITLES[kind][0], changes=changes,
+        page, pieces=pieces, teaches=teaches, kind=kind, key=key, values=values, errors=errors, fields=fields,
+        opened_at=opened_at, row=row, entry_title=title, kind_title=TITLES[kind][0], changes=changes,
         active_page="documents.listing" if kind == "document" else f"content.{kind}",
     )  # fmt: skip
 

@@ -89,7 +89,8 @@ def export(form: str) -> ResponseReturnValue:
         record(connection, actor(), "conversation.export", f"conversations.{form}")
     lines = tell_why(conversations.stream_lines(db.engine, find_span(query.filters), query.search.split()), pick_language())
     if form == "csv":
-        body: Iterator[Any] = write_csv(make_rows(lines, ZoneInfo(panel_settings().time_zone)), _pick_delimiter())
+        rows = make_rows(lines, ZoneInfo(panel_settings().time_zone))
+        body: Iterator[Any] = write_csv(rows, _pick_delimiter(), is_read_back=False)
     else:
         body = (json.dumps(line, ensure_ascii=False, default=str) + "\n" for line in lines)
     kind = "text/csv" if form == "csv" else "application/x-ndjson"

@@ -35,7 +35,7 @@ def listing() -> ResponseReturnValue:
     ]
     rest = [q for q in found if is_after(q, query.after)]
     page = make_page(rest[: query.limit + 1], query, lambda q: [q.count, q.message_id])
-    return render_template("teaching/listing.html", questions=page.rows, page=page, most_chars=teaching.ANSWER_CHARS)
+    return render_template("teaching/listing.html", questions=page.rows, page=page)
 
 
 def is_after(q: teaching.Untaught, place: list[Any] | None) -> bool:
@@ -50,15 +50,15 @@ def is_after(q: teaching.Untaught, place: list[Any] | None) -> bool:
 def accept() -> ResponseReturnValue:
     """The question with what a person answered as an FAQ of the draft; its form, where that isn't one as it stands."""
     key, language = read_key(), "en" if request.form.get("language") == "en" else "es"
-    if all(q.key != key for q in teaching.list_untaught(reading())):
+    found = next((q for q in teaching.list_untaught(reading()) if q.key == key), None)
+    if found is None:
         say(_("Somebody has decided on it already."), "warning")
         return go("teaching.listing")
     question, answer = " ".join(request.form.get("question", "").split()), request.form.get("answer", "").strip()
     typed = {f"questions_{language}": question, f"answers_{language}": answer}
     body, errors = values_to_body("faq", body_to_values("faq", {}) | typed)
     if body is None or errors:
-        begun = {"question": question, "answer": answer[: teaching.ANSWER_CHARS], "language": language}
-        return go("content.new", kind="faq", **begun, teaches=key)
+        return go("content.new", kind="faq", untaught=found.message_id)
     body = body.model_copy(update={"key": pick_key(reading(), body.key, "faq")})
     store("faq", body, None)
     undo = url_for("content.remove", kind="faq", key=body.key)

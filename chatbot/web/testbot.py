@@ -28,6 +28,7 @@ from chatbot.web.database import let_go, reading, writing
 from chatbot.web.pages import actor, go, is_fragment, say
 from chatbot.web.reader import panel_settings
 from chatbot.web.trial import (
+    SIDES,
     Exchange,
     Trial,
     describe_said,
@@ -59,6 +60,8 @@ def page() -> ResponseReturnValue:
     keeps = "keep" in request.args
     if not keeps:
         trial.text = trial.exchanges.pop().text
+        run = conversations.find_run(reading(), request.args.get("turn", 0, type=int))
+        trial.runs = dict.fromkeys(SIDES, run) if run else {}
     return show(trial, is_recalled=True, keeps=keeps)
 
 
@@ -71,8 +74,8 @@ def recall(connection: Connection, turn_id: int) -> Trial | None:
     if row is None:
         return None
     language = lines[-1]["row"]["language"] or ""
-    given = {"place": f"inbox:{row.inbox_chatwoot_id}", "contact": row.name or "", "language": language}
-    trial = read_trial(connection, MultiDict(given))
+    given = {"place": f"inbox:{row.inbox_chatwoot_id}", "contact": row.name or "", "language": language, "conversation": row.id}
+    trial = read_trial(connection, MultiDict({name: str(value) for name, value in given.items()}))
     trial.problems.clear()
     for line in lines:
         item = line["row"]
@@ -202,9 +205,15 @@ def keep() -> ResponseReturnValue:
     while lines and lines[-1][0] != "customer":
         lines.pop()
     name = " ".join(request.form.get("name", "").split())[:120] or trial.exchanges[-1].text[:120]
+    source = trial.conversation or None
+    if source and conversations.read_conversation(reading(), source) is None:
+        trial.problems["kept"] = _("This contact has been erased meanwhile, so no test can be made of what they wrote.")
+        return show(trial), 422
+    # the audit log is kept for ever, what a customer wrote isn't
+    named = {} if source else {"name": name}
     with writing() as connection:
-        kept_id = kept_tests.keep(connection, name, lines, situation, kept, actor().who)
-        audit.record(connection, actor(), "test.keep", f"test:{kept_id}", None, {"name": name, **kept.model_dump()})
+        kept_id = kept_tests.keep(connection, name, lines, situation, kept, actor().who, source)
+        audit.record(connection, actor(), "test.keep", f"test:{kept_id}", None, {**named, **kept.model_dump()})
     say(_("Kept as a test. Run it whenever you have changed something."))
     return go("testbot.runs")
 
@@ -280,7 +289,7 @@ def delete(kept_id: int) -> ResponseReturnValue:
     row = kept_tests.find_kept(reading(), kept_id) or abort(404)
     with writing() as connection:
         kept_tests.take_away(connection, kept_id)
-        audit.record(connection, actor(), "test.delete", f"test:{kept_id}", {"name": row.name})
+        audit.record(connection, actor(), "test.delete", f"test:{kept_id}", name_of(row))
     say(_("The test «%(name)s» is deleted.", name=row.name), undo_url=url_for("testbot.restore", kept_id=kept_id))
     return go("testbot.runs")
 
@@ -291,6 +300,11 @@ def restore(kept_id: int) -> ResponseReturnValue:
     row = kept_tests.find_kept(reading(), kept_id) or abort(404)
     with writing() as connection:
         kept_tests.bring_back(connection, kept_id)
-        audit.record(connection, actor(), "test.restore", f"test:{kept_id}", None, {"name": row.name})
+        audit.record(connection, actor(), "test.restore", f"test:{kept_id}", None, name_of(row))
     say(_("The test «%(name)s» is back.", name=row.name))
     return go("testbot.runs")
+
+
+def name_of(row: Any) -> dict[str, Any]:
+    """For the audit log: nothing that a customer wrote."""
+    return {} if row.conversation_id else {"name": row.name}

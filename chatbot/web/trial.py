@@ -45,7 +45,8 @@ EXCHANGES = TypeAdapter(list[Exchange])
 class Trial:
     """exchanges: the messages before. place: the chosen inbox or channel, as the form writes it; problems: by field.
 
-    runs: where each side stands in its flows; is_pressed: the text is a button's.
+    runs: where each side stands in its flows; is_pressed: the text is a button's. conversation: our id of the one it began
+    with, 0 where all of it was typed.
     """
 
     text: str = ""
@@ -55,6 +56,7 @@ class Trial:
     problems: dict[str, str] = field(default_factory=dict)
     runs: dict[str, dict[str, Any]] = field(default_factory=dict)
     is_pressed: bool = False
+    conversation: int = 0
 
     def list_lines(self, side: str) -> list[Line]:
         """The history as this side's customer would have it, without the message being typed."""
@@ -137,7 +139,7 @@ def read_trial(connection: Connection, form: MultiDict[str, str]) -> Trial:
     pressed = _clean(form.get("pressed", ""))
     trial = Trial(
         pressed or _clean(form.get("text", "")), form.get("place", ""), exchanges=_read_exchanges(form.get("trial", "")),
-        runs=_read_runs(form.get("runs", "")), is_pressed=bool(pressed),
+        runs=_read_runs(form.get("runs", "")), is_pressed=bool(pressed), conversation=_read_id(form.get("conversation", "")),
     )  # fmt: skip
     if not trial.text:
         trial.problems["text"] = _("Write what a customer would write.")
@@ -157,6 +159,10 @@ def read_trial(connection: Connection, form: MultiDict[str, str]) -> Trial:
 
 def _clean(text: str) -> str:
     return text.replace("\x00", "").replace("\r\n", "\n").strip()
+
+
+def _read_id(text: str) -> int:
+    return int(text) if text.isdecimal() and len(text) < 18 else 0
 
 
 def _is_moment(text: str) -> bool:

@@ -157,3 +157,21 @@ def test_a_label_with_which_the_bot_hands_over_gives_nothing_back(engine: Engine
     tell_by_webhook(engine, make_event(MessageFacts(2, "person", "Hola, soy Marta.", sent_at=now()), "open"))
     settings = Settings(bot_labels=("bot", "vip"), handoff_labels=("bot",), people_labels=("VIP",))
     assert tell_labels(engine, settings, "bot", "vip") == ("people", "open", None)
+
+
+def test_a_label_is_obeyed_though_something_later_was_heard_before(engine: Engine) -> None:
+    tell_by_webhook(engine, make_event(MessageFacts(2, "person", "Hola, soy Marta.", sent_at=now()), "open"))
+    at = now()
+    tell_by_webhook(engine, make_event(MessageFacts(5, "customer", "¿y bien?", sent_at=now()), "open"))
+    assert tell_labels(engine, Settings(bot_labels=("bot",)), "bot", at=at)[0] == "bot"
+
+
+def test_a_label_that_a_flow_puts_on_gives_nothing_back(engine: Engine) -> None:
+    tell_by_webhook(engine, make_event(MessageFacts(2, "person", "Hola, soy Marta.", sent_at=now()), "open"))
+    with engine.begin() as connection:
+        connection.execute(
+            text("""
+            INSERT INTO action (conversation_id, kind, value, started_at)
+            SELECT id, 'labels', '["Bot"]', now() FROM conversation""")
+        )
+    assert tell_labels(engine, Settings(bot_labels=("bot",)), "bot")[0] == "people"

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import column, func, insert, select, text, update
+from sqlalchemy import column, delete, func, insert, select, text, update
 from sqlalchemy import table as sql_table
 from sqlalchemy.dialects import postgresql
 
@@ -124,6 +124,25 @@ def test_a_reply_is_kept_as_a_test_from_where_it_stands(shop: Flask, make_client
     assert kept.lines == [["customer", "¿Cuánto tarda?"], ["assistant", "Reply 0"], ["customer", "¿Y a Canarias?"]]
     assert (kept.situation["inbox"], kept.situation["contact"], kept.situation["language"]) == (901, "Ana", "es")
     assert kept.expectation == {"kind": "entry", "value": "faq:envios"}
+    with shop.app_context(), db.engine.begin() as c:
+        logged = c.execute(select(AuditLine.after).where(AuditLine.act == "test.keep")).scalar_one()
+        assert "Canarias" not in json.dumps(logged), "the log outlives what is erased"
+        c.execute(delete(Conversation).where(Conversation.id == 903))
+        assert c.execute(select(KeptTest.id)).first() is None
+    answer = client.post("/test/keep", data=data | {"name": "x", "expected": "entry:faq:envios"}, headers=EN)
+    assert answer.status_code == 422
+    assert "has been erased meanwhile" in html.unescape(answer.text)
+
+
+def test_a_trial_begins_where_the_flow_stood(shop: Flask, make_client: Make) -> None:
+    add_turn(shop, 903, ["quiero una cita", "el martes"], language="es")
+    with shop.app_context(), db.engine.begin() as c:
+        first, second = c.scalars(select(Turn.id).where(Turn.conversation_id == 903).order_by(Turn.id)).all()
+        c.execute(update(Turn).where(Turn.id == first).values(flow_after={"human_seq": 0, "run": {"stack": []}}))
+        assert conversations.find_run(c, second) == {"stack": []}
+        assert conversations.find_run(c, first) is None
+        c.execute(update(Turn).where(Turn.id == second).values(human_seq=1))
+        assert conversations.find_run(c, second) is None, "people had it since"
 
 
 def test_beside_a_reply_one_writes_in_its_language(shop: Flask, make_client: Make) -> None:

@@ -11,6 +11,7 @@ from flask import Flask
 from sqlalchemy import insert, select, update
 
 from chatbot import conversations
+from chatbot.content_export import write_csv
 from chatbot.db import db
 from chatbot.models import Message, Part, Turn
 from chatbot.models.people import AuditLine
@@ -86,3 +87,13 @@ def test_the_export_leaves_none_out(shop: Flask, make_client: Make) -> None:
     add_messages(shop, ["pedido"] * 9)
     lines = make_client("agent").get("/conversations/export.jsonl?q=pedido").text.splitlines()
     assert [json.loads(line)["conversation_id"] for line in lines] == list(range(1008, 999, -1))
+
+
+def test_a_spreadsheet_with_another_separator_finds_no_formula_either() -> None:
+    said = "hola;=1+1;\t@x, -2+3"
+    for delimiter in (",", ";"):
+        file = b"".join(write_csv([["a", said]], delimiter, is_read_back=False)).decode("utf-8-sig")
+        for other in (",", ";", "\t"):
+            cells = [cell.strip() for row in csv.reader(io.StringIO(file), delimiter=other) for cell in row]
+            assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@"))], (delimiter, other, cells)
+    assert b"hola;=1+1" in b"".join(write_csv([["a", said]], ",")), "what an import reads comes back as it was"

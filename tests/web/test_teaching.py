@@ -97,8 +97,33 @@ def test_what_is_no_faq_as_it_stands_opens_as_a_form(app: Flask, make_client: Ca
     data = {"key": teaching.find_key("¿Vendéis coches?", "es"), "question": "¿Vendéis coches?", "answer": "x" * 20_001}
     answer = make_client("editor").post("/teaching/accept", data=data)
     assert answer.status_code == 303
-    assert answer.headers["Location"].startswith("/content/new/faq?question=")
+    assert answer.headers["Location"].startswith("/content/new/faq?untaught=")
     assert entries(app) == {}
+
+
+def test_no_question_is_too_long_for_an_address(app: Flask, make_client: Callable[[str], FlaskClient]) -> None:
+    """A web server takes lines of 4,094 bytes; é takes 6 of them, an emoji 12."""
+    question, answer = "¿Cuánto cuésta élla? 🧴 " * 20, "Sí, áéíóú. " * 400
+    with app.app_context(), db.engine.begin() as connection:
+        at = datetime.now(UTC) - timedelta(days=1)
+        add_turn(connection, 1, question, at, reason="unsure", answer_of_a_person=answer.strip())
+    client = make_client("editor")
+    page = client.get("/teaching").text
+    address = html.unescape(re.search(r'data-edits[^>]* href="([^"]+)"', page)[1])  # type: ignore[index]
+    assert len(address) < 4_000
+    assert answer.strip()[:3_000] in client.get(address).text
+    begun = client.get("/conversations/1").text
+    assert all(len(html.unescape(a)) < 4_000 for a in re.findall(r'href="([^"]+)"', begun))
+
+
+def test_a_question_taught_in_other_words_can_be_brought_back(app: Flask, make_client: Callable[[str], FlaskClient]) -> None:
+    add_questions(app)
+    client = make_client("editor")
+    teach(client, questions_es="¿Hay automóviles?", key="autos")
+    undo = re.search(r'action="(/teaching/restore[^"]*)"', client.get("/content/faq").text)
+    assert undo
+    client.post(html.unescape(undo[1]))
+    assert client.get("/teaching").text.count("data-question") == 1
 
 
 def test_an_agent_accepts_nothing(app: Flask, make_client: Callable[[str], FlaskClient]) -> None:
