@@ -38,6 +38,19 @@ NUMBER = regex.compile(r"[0-9]+(?:[.,][0-9]+)*")
 CURRENCY = r"(?:€|\$|£|eur(?:os?)?|usd|dolar(?:es)?|dollars?)"
 MONEY = regex.compile(rf"\b[0-9]+(?:[.,][0-9]+)* ?{CURRENCY}(?!\w)|(?<!\w){CURRENCY}\)? ?[0-9]+(?:[.,][0-9]+)*")
 NUMBER_WORDS = {"es": ES, "en": EN}
+# an hour, and how many come: numbers that are nobody's size
+COUNT = rf"(?:[0-9]{{1,3}}|{'|'.join(sorted({*ES, *EN}, key=len, reverse=True))})\b"
+HOUR = regex.compile(
+    r"\b[0-9]{1,2}(?::[0-9]{2}(?: ?h(?:oras?)?)?| ?h(?:[0-9]{2}|oras?)?|(?:[:.][0-9]{2})? ?[ap]\.? ?m)\b"
+    rf"|\b(?:a|sobre|desde|hasta|entre|hacia|antes de|despues de|partir de) las? {COUNT}(?:[.][0-9]{{2}}\b)?"
+    rf"(?: (?:y|menos) (?:media|cuarto|{COUNT}))?(?: y las? {COUNT})?"
+    rf"|\b(?:at|by|till|until)(?: (?:half|quarter|{COUNT}) (?:past|to))? {COUNT}(?:[.][0-9]{{2}}\b| {COUNT})?"
+)
+COMING = regex.compile(
+    rf"\b(?:somos|eramos|seremos|seriamos|vamos|iremos|venimos|vendremos|(?:we|there) ?(?:['’]?(?:re|ll be|d be)|are|will be|would be))"
+    rf"(?: a ser| unos| unas| about)? {COUNT}|\b{COUNT} of us\b"
+)
+PEOPLE = regex.compile(r"\b(?:personas?|pax|comensal|adult|plazas?|grupos?|people|persons?|guests?|seats?|groups?|(?:para|for) [0-9])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +152,10 @@ def cut_extract(passage: Passage, stems: list[str], asked: str = "") -> Extract:
     if passage.kind == "faq":
         return Extract(passage, passage.text, passage.matched / len(wanted))
     sentences = split_sentences(strip_images(passage.text))
-    if numbers := read_numbers(asked, passage.language) - read_numbers(named, passage.language):
-        sentences = _drop_other_rows(sentences, wanted, numbers, passage.language)
+    sized = _strip_asides(asked, f"{named}\n{passage.text}")
+    if numbers := read_numbers(sized, passage.language) - read_numbers(named, passage.language):
+        asides = set(stem_words(asked, passage.language)) - set(stem_words(sized, passage.language))
+        sentences = _drop_other_rows(sentences, wanted - asides, numbers, passage.language)
     having = [_find_stems(s, passage.language) & wanted for s in sentences]
     start, end = _pick_window([len(s.text) for s in sentences], having)
     chosen = sentences[start:end]
@@ -150,6 +165,13 @@ def cut_extract(passage: Passage, stems: list[str], asked: str = "") -> Extract:
         return Extract(passage, "", 0)
     has = above.union(*having[start:end])
     return Extract(passage, _join(chosen), len(has) / len(wanted))
+
+
+def _strip_asides(asked: str, text: str) -> str:
+    """A question without its hour, and without how many come where the text's tables aren't about people."""
+    stripped = HOUR.sub(" ", fold(asked[:2_000]))
+    tables = "\n".join(line for line in text.split("\n") if ROW.match(line))
+    return stripped if PEOPLE.search(fold(tables)) else COMING.sub(" ", stripped)
 
 
 def _find_stems(sentence: Sentence, language: Language) -> set[str]:

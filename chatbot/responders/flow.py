@@ -10,13 +10,15 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Literal
 
+import regex
+
 from chatbot.db import fetch_value, sql, statements
 from chatbot.errors import LLMError
 from chatbot.flow_wishes import grant
 from chatbot.flow_world import find_book, make_world
 from chatbot.flows.asking import find_open, match_offered
 from chatbot.flows.commands import Command
-from chatbot.flows.definition import Flow
+from chatbot.flows.definition import Confirm, Flow
 from chatbot.flows.machine import advance, resume
 from chatbot.flows.model_commands import COMMAND_SCHEMA, build_prompt, check_commands
 from chatbot.flows.phrases import SHORT_WORDS, find_triggered, is_question
@@ -33,7 +35,7 @@ from chatbot.privacy import Vault
 from chatbot.reply import CustomerMessage, Deed, Handoff, Language, Part, Reply, TurnInput
 from chatbot.responders.flow_messages import group, list_numbered, split_answers
 from chatbot.responders.prompt import make_tag
-from chatbot.text import split_words, stem_words
+from chatbot.text import split_words, stem_words, strip_lead_in
 from chatbot.texts import get_text
 from chatbot.trace import Look
 
@@ -42,6 +44,10 @@ WIDGET = "Channel::WebWidget"
 SOURCES: dict[str, Literal["faqs", "canned"]] = {"faq": "faqs", "canned": "canned"}
 MAX_OUTPUT_TOKENS = 300
 UNSURE = {"digress", "nothing"}
+ANSWERS = {"fill", "choose", "confirm", "deny"}
+ASKED = regex.compile(r"[^.!?¿\n]+\?")
+EARLY = 3
+PARTICIPLES = ("ado", "ada", "ados", "adas", "ed")
 LEAST_STEM = 4
 SHORT_TEXT = 120
 OFFERED = "offered"  # in the stored run: titles of buttons that another responder showed in the middle of it
@@ -276,19 +282,41 @@ def _understand(
 
 def _wants_undone(text: str, commands: Sequence[Command], flows: Flows) -> bool:
     """Whether what a call of the run has changed already is to be undone: "cancela la reserva", no question about it, and no
-    option of the flow's own."""
+    answer to the flow's own question."""
     spec = _find_spec(flows)
-    if spec is not None and spec.type == "choice" and any(c.do in {"fill", "choose"} for c in commands):
+    is_own = (spec is not None and spec.type == "choice") or _asks_about_undoing(flows)
+    if is_own and any(c.do in ANSWERS for c in commands):
         return False
     words, language = split_words(text[:1_000]), flows.world.where.language
-    verbs = [n for n, word in enumerate(words) if word.startswith(tuple(load_words("undo")))]
+    verbs = _find_undo(words)
     if not verbs or len(words) > SHORT_WORDS or is_question(text):
+        return False
+    if spec is not None and spec.type in PROSE and not _asks_at_once(words):
         return False
     if load_words("negations").intersection(words[max(0, verbs[0] - 3) : verbs[0]]):
         return False
     known = flows.book.list_known(flows.run) if flows.run else []
     named = _stems_of(" ".join(load_words("booked")), language).union(*(_list_stems(flow, language) for flow in known))
     return not named.isdisjoint(stem_words(text[:1_000], language))
+
+
+def _find_undo(words: Sequence[str]) -> list[int]:
+    return [n for n, word in enumerate(words) if word.startswith(tuple(load_words("undo")))]
+
+
+def _asks_about_undoing(flows: Flows) -> bool:
+    """ "¿Cancelo la reserva anterior?", to be answered with yes or no: the flow's own matter, not what was done."""
+    opened = find_open(flows.book, flows.run, below_repair=True) if flows.run else None
+    if opened is None or not (isinstance(opened.step, Confirm) or (opened.spec and opened.spec.type == "yes_no")):
+        return False
+    texts = (getattr(opened.step, "text", None) or {}).values()
+    return any(_find_undo(split_words(asked)) for text in texts for asked in ASKED.findall(text))
+
+
+def _asks_at_once(words: list[str]) -> bool:
+    """Where any words are an answer, only what begins with it asks for it: "traeré la reserva cancelada" is a comment."""
+    said = strip_lead_in(read_courtesies(strip_lead_in(words))[1])
+    return any(not said[n].endswith(PARTICIPLES) for n in _find_undo(said[:EARLY]))
 
 
 def _is_unsure(text: str, commands: Sequence[Command], flows: Flows) -> bool:

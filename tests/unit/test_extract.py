@@ -126,3 +126,66 @@ def test_of_rows_that_tie_none_is_picked_where_they_are_too_many() -> None:
 
 def test_a_number_says_nothing_about_sentences_and_lists() -> None:
     assert ask("somos 4, ¿vendéis a granel?").text == "Vendemos a granel."
+
+
+HOURS = """\
+Te esperamos en la tienda.
+
+| Día | Horario |
+|---|---|
+| Lunes a viernes | 10:00-14:00, 17:00-20:30 |
+| Sábado | 10:30-14:00, cerrado |
+| Domingo | cerrado |
+"""
+HOURS_EN = """\
+Come and see us.
+
+| Day | Opening hours |
+|---|---|
+| Monday to Friday | 10:00-14:00, 17:00-20:30 |
+| Saturday | 10:30-14:00, closed |
+| Sunday | closed |
+"""
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "horario del sábado a las 17:00",
+        "horario el sábado a las 5",
+        "horario el sabado sobre las cinco y media",
+        "¿qué horario tenéis el sábado? llegaría a las 17h",
+        "somos 3, ¿horario del sábado?",
+        "seremos cuatro, ¿qué horario tienen el sábado?",
+    ],
+)
+def test_the_hour_and_how_many_come_are_no_sizes(question: str) -> None:
+    extract = ask(question, HOURS)
+    assert "Sábado: Horario 10:30-14:00, cerrado" in extract.text and extract.share >= 0.5
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "opening hours on Saturday at 5 pm",
+        "opening hours on Saturday at 17:00",
+        "Saturday opening hours, say at half past five",
+        "we are 3, opening hours on Saturday?",
+        "opening hours on Saturday? there are four of us",
+    ],
+)
+def test_nor_are_they_in_english(question: str) -> None:
+    assert "Saturday: Opening hours 10:30-14:00, closed" in ask(question, HOURS_EN, "en").text
+
+
+def test_how_many_come_counts_in_a_table_of_people() -> None:
+    menus = "| Menú | Personas | Precio |\n|---|---|---|\n| Paella | 2 | 30 € |\n| Paella | 4 | 55 € |\n"
+    assert ask("somos 4, ¿precio de la paella?", menus).text == "Paella: Personas 4, Precio 55 €"
+    assert ask("somos 5, ¿precio de la paella?", menus).share < MIN_EXTRACT_SHARE
+
+
+def test_sizes_beside_an_hour_still_count() -> None:
+    assert ask("precio de la harina de 2 kilos, la recojo a las 5", PRICES).text == FLOUR
+    assert ask("harina de 2.25 kilos, precio").share < MIN_EXTRACT_SHARE
+    trains = "| Tren | Salida | Precio |\n|---|---|---|\n| Vigo | 9:00 | 20 € |\n| Vigo | 17:30 | 30 € |\n"
+    assert ask("precio del tren a Vigo de las 17:30", trains).text == "Vigo: Salida 17:30, Precio 30 €"
