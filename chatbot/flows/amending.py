@@ -27,6 +27,11 @@ THERE = regex.compile(
     regex.IGNORECASE,
 )
 BUT = frozenset(("pero", "but"))
+# beside a day that is no answer: "mañana te confirmo"
+LATER = regex.compile(
+    r"\b(?:confirm|(?<!\bme )llamo|llam(?!o\b)|avis|call|tell|let (?:you|u) know|get back to you|"
+    r"(?:te|os|les?|se l[oa]) (?:lo )?(?:dig|dir|cuent|escrib))"
+)
 CLOCK = SlotSpec(type="time")
 # "no es para una empresa" denies, "no, es Belén" corrects
 DENIALS = ("no es", "no era")
@@ -108,10 +113,15 @@ def _list_faults(text: str, run: Run, known: dict[str, SlotSpec], where: Where) 
         hit = find_slot(known[name], text, where)
         if hit is None or COUNTED.match(text, end) or not (_tells(hit.result) or BUT.intersection(spell(text))):
             continue
+        if isinstance(hit.result, Unclear) and hit.result.why == "several":
+            return (Command("correct", slot=name, text=text),)
         spans.append((start, end))
+        is_later = LATER.search(fold(text)) is not None
+        if is_later and not BUT.intersection(spell(text)):
+            continue
         is_asked = _is_same(hit.result, run, name) if _is_refused(hit.result) else not _tells(hit.result)
         if is_asked or not _is_same(hit.result, run, name):
-            faults.insert(0, Command("correct", slot=name, text="" if is_asked else text[start:end]))
+            faults.insert(0, Command("correct", slot=name, text="" if is_asked else text if is_later else text[start:end]))
     left = {name: spec for name, spec in known.items() if not spans or spec.type not in TIMES}
     rest = cut(text, spans)
     name = _find_taker(rest, list(left), left, where, is_sure=False)
@@ -169,7 +179,7 @@ def _is_same(result: Reading, run: Run, name: str) -> bool:
     """Whether it says of a slot what is known of it."""
     value = run.slots[name].value
     if isinstance(result, Unclear):
-        return value in {choice.removeprefix("T") for _, choice in result.choices}
+        return result.why != "several" and value in {choice.removeprefix("T") for _, choice in result.choices}
     return isinstance(result, Heard) and result.value == value
 
 

@@ -9,7 +9,7 @@ import regex
 
 from chatbot.flows.commands import Command
 from chatbot.flows.definition import Flow, asked_slots, find_spec
-from chatbot.flows.phrases import FUNCTION, is_question, spell, strip_marker
+from chatbot.flows.phrases import FUNCTION, QUESTION_MARK, is_question, spell, strip_marker
 from chatbot.flows.repair import load_words
 from chatbot.flows.slots import Found, Heard, Option, SlotSpec, Unclear, Where, find_slot, read_slot
 from chatbot.language import read_courtesies
@@ -29,12 +29,16 @@ PARTS = regex.compile(
 )
 HAS_NOT = (("no", "tengo"), ("no", "tenemos"), ("no", "hay"), ("i", "don", "t", "have"), ("we", "don", "t", "have"))
 EDGES = regex.compile(r"^[\s,;.:\-–/]+|[\s,;:\-–/]+$")
-NAME = regex.compile(
-    r"\b(?:me llamo|mi nombre es|my name is|my name's)\s+(\p{L}[\p{L}'’-]*(?:\s+(?!(?:y|e|and)\b)\p{L}[\p{L}'’-]*){0,3})",
-    regex.IGNORECASE,
-)
+CALLED = r"(\p{L}[\p{L}'’-]*(?:\s+(?!(?:y|e|and|from|at)\b)\p{L}[\p{L}'’-]*){0,3})"
+NAME = regex.compile(rf"\b(?:me llamo|mi nombre es|my name is|my name['’]s)\s+{CALLED}", regex.IGNORECASE)
+# where a name is asked for, these give one too
+GIVES = regex.compile(rf"{NAME.pattern}|\b(?:a nombre de|llamar(?:me|nos))\s+(?!qui[eé]n){CALLED}", regex.IGNORECASE)
+INTRODUCES = regex.compile(rf"\b(?:i['’]?m|i am|this is|soy)\s+(?-i:(?=\p{{Lu}})){CALLED}", regex.IGNORECASE)
+BEYOND_NAME = regex.compile(r"\s+(?:from|at|and i)\b", regex.IGNORECASE)
 CALLED_NAME = FUNCTION | {"nombre", "name", "completo", "full", "apellidos"}
 WORD = regex.compile(r"[\p{L}\p{N}'’]+")
+# these ask even where they stand alone; Will and Can are people
+NOBODY = frozenset(("que", "cual", "cuales", "quien", "what", "which", "who", "how", "when", "where", "why"))
 QUESTION_WORDS = frozenset(("cuanto", "cuanta", "cuantos", "cuantas", "cuando", "donde", "como", "how", "when", "where", "why"))
 
 
@@ -131,16 +135,40 @@ def _find_broken(text: str, specs: dict[str, SlotSpec], spans: dict[str, tuple[i
 def _read_name(text: str, spans: list[tuple[int, int]]) -> tuple[str, list[str]]:
     """The name in what is left of a form's answer, and the parts of it that can't be one."""
     pieces = [piece.strip() for piece in PARTS.split(cut(text, spans, "\n")) if piece.strip()]
-    asides = [piece for piece in pieces if not _may_be_name(piece)]
-    if not asides:
+    names = [_find_name(piece) for piece in pieces]
+    if names == [strip_around(piece) for piece in pieces]:
         return strip_around(cut(text, spans)), []
-    names = [strip_around(piece) for piece in pieces if piece not in asides]
-    return ", ".join(name for name in names if name), asides
+    return ", ".join(name for name in names if name), [piece for piece, name in zip(pieces, names, strict=True) if name is None]
+
+
+def _find_name(piece: str) -> str | None:
+    """ "I'm Joe from the Sea Hotel" is Joe; None where it can't be a name."""
+    found = GIVES.search(piece) or INTRODUCES.search(piece)
+    said = BEYOND_NAME.split(piece[found.start() :])[0] if found else piece
+    if _may_be_name(said):
+        return strip_around(said)
+    return next(name for name in found.groups() if name) if found and not asks_back(piece) else None
+
+
+def asks_back(text: str) -> bool:
+    """A question, where a name is asked for: "Will Brown" and "Can Yilmaz" are names."""
+    if QUESTION_MARK.search(text):
+        return True
+    is_one = is_question(text) and not GIVES.search(text)
+    return is_one and any(is_question(piece) and _is_no_name(piece) for piece in PARTS.split(text))
+
+
+def _is_no_name(text: str) -> bool:
+    """It has small words that names don't have; in capitals they are told by what they are."""
+    words = [word for word in text.split() if "@" not in word]
+    small = {fold(word) for word in words if word.islower()}
+    small |= {fold(word) for word in words[1:] if word.isupper()} & FUNCTION
+    return not NOBODY.isdisjoint(spell(text)[:1]) or not small <= load_words("in_names") | load_words("around")
 
 
 def _may_be_name(piece: str) -> bool:
     """No courtesy, question, correction or sentence: "mi pedido no ha llegado" has small words that no name has."""
-    if not read_courtesies(spell(piece))[1] or is_waiting(piece) or is_question(piece) or strip_marker(piece)[0]:
+    if not read_courtesies(spell(piece))[1] or is_waiting(piece) or asks_back(piece) or strip_marker(piece)[0]:
         return False
     words = WORD.findall(strip_around(piece))
     small = {fold(word) for word in words if word.islower()} - load_words("in_names")
@@ -203,4 +231,5 @@ def strip_around(text: str) -> str:
 
 
 def _leads(word: str) -> bool:
-    return set(spell(word)) <= FUNCTION | load_words("around")
+    is_first_name = word[0].isupper() and is_question(word) and fold(word) not in NOBODY
+    return not is_first_name and set(spell(word)) <= FUNCTION | load_words("around")

@@ -16,15 +16,7 @@ from chatbot.flows.amending import cut_unchanged, find_changed, find_corrections
 from chatbot.flows.asking import CODE, OpenQuestion, find_open, match_offered, set_day
 from chatbot.flows.commands import Command
 from chatbot.flows.definition import Ask, Confirm, Flow, Form, Verify, list_asked
-from chatbot.flows.phrases import (
-    QUESTION_MARK,
-    find_repair,
-    find_started,
-    is_not_right,
-    is_question,
-    spell,
-    strip_farewells,
-)  # fmt: skip
+from chatbot.flows.phrases import QUESTION_MARK, find_repair, find_started, is_not_right, is_question, spell, strip_farewells
 from chatbot.flows.repair import REPAIR, load_words
 from chatbot.flows.run import FlowBook, Run, World
 from chatbot.flows.slots import Found, Heard, Reading, SlotSpec, Unclear, Where, Wrong, find_slot, read_slot
@@ -32,6 +24,7 @@ from chatbot.flows.slots.asides import judge
 from chatbot.flows.spotting import (
     PROSE,
     TIMES,
+    asks_back,
     cut,
     fill_form,
     fill_spotted,
@@ -53,6 +46,7 @@ YES_NO = SlotSpec(type="yes_no")
 REFUSES = regex.compile(
     r"(?:prefiero|preferiria) no (?:dar|decir)|no quiero (?:dar|decir)|i (?:d|would) rather not (?:give|say|share)"
 )
+INSTEAD = regex.compile(r"\b(?:instead|rather|pero|but)\b")
 LONGEST_READ = 2_000
 LONG_PROSE_WORDS = 15
 SHORT_PICK = 3
@@ -274,7 +268,7 @@ def _read_form(message: _Message) -> Commands:
     names = [name for name in list_asked(step) if name not in message.run.slots] if isinstance(step, Form | Ask) else []
     if len(names) < (1 if is_name else 2):
         return ()
-    if is_question(message.text):
+    if asks_back(message.text) if is_name else is_question(message.text):
         return (Command("digress", text=message.text),) if is_name and message.is_prose else ()
     if load_words("negations").intersection(spell(message.text)[:2]):
         return (Command("skip"),)  # "no quiero dar mi teléfono" is nobody's name
@@ -324,7 +318,9 @@ def _list_changed(message: _Message, hit: Found | None, *, is_sure: bool) -> lis
         return []
     text = message.answer
     spans = find_changed(text, message.run, message.specs, message.where, [(hit.start, hit.end)] if hit else ())
-    if not is_sure and (is_question(message.text) or judge(fold(cut(text, list(spans.values()))), whole=True)):
+    left = INSTEAD.sub("", fold(cut(text, [*spans.values(), *([(hit.start, hit.end)] if hit else [])])))
+    is_aside = hit is not None and isinstance(hit.result, Heard) and not isinstance(message.read_open(), Heard)
+    if (is_aside or not is_sure) and (judge(left, whole=True) or (not is_sure and is_question(message.text))):
         return []
     return [Command("correct", slot=name, text=text[start:end]) for name, (start, end) in spans.items()]
 

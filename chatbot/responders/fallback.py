@@ -39,18 +39,22 @@ CURRENCY = r"(?:€|\$|£|eur(?:os?)?|usd|dolar(?:es)?|dollars?)"
 MONEY = regex.compile(rf"\b[0-9]+(?:[.,][0-9]+)* ?{CURRENCY}(?!\w)|(?<!\w){CURRENCY}\)? ?[0-9]+(?:[.,][0-9]+)*")
 NUMBER_WORDS = {"es": ES, "en": EN}
 # an hour, and how many come: numbers that are nobody's size
-COUNT = rf"(?:[0-9]{{1,3}}|{'|'.join(sorted({*ES, *EN}, key=len, reverse=True))})\b"
+FEW = sorted((word for word, n in {**EN, **ES}.items() if n < 20 and word.isalpha()), key=len, reverse=True)
+COUNT = rf"(?:[0-9]{{1,3}}h?|{'|'.join(FEW)})\b(?![.,][0-9]\b)"
 HOUR = regex.compile(
-    r"\b[0-9]{1,2}(?::[0-9]{2}(?: ?h(?:oras?)?)?| ?h(?:[0-9]{2}|oras?)?|(?:[:.][0-9]{2})? ?[ap]\.? ?m)\b"
+    r"\b[0-9]{1,2}(?:[:h][0-9]{2}|(?:[:.][0-9]{2})? ?[ap]\.? ?m)\b"
     rf"|\b(?:a|sobre|desde|hasta|entre|hacia|antes de|despues de|partir de) las? {COUNT}(?:[.][0-9]{{2}}\b)?"
     rf"(?: (?:y|menos) (?:media|cuarto|{COUNT}))?(?: y las? {COUNT})?"
     rf"|\b(?:at|by|till|until)(?: (?:half|quarter|{COUNT}) (?:past|to))? {COUNT}(?:[.][0-9]{{2}}\b| {COUNT})?"
 )
 COMING = regex.compile(
-    rf"\b(?:somos|eramos|seremos|seriamos|vamos|iremos|venimos|vendremos|(?:we|there) ?(?:['’]?(?:re|ll be|d be)|are|will be|would be))"
+    r"\b(?:somos|eramos|seremos|seriamos|vamos|iremos|venimos|vendremos"
+    r"|(?:we|there) ?(?:['’]?(?:re|ll be|d be)|are|will be|would be))"
     rf"(?: a ser| unos| unas| about)? {COUNT}|\b{COUNT} of us\b"
 )
-PEOPLE = regex.compile(r"\b(?:personas?|pax|comensal|adult|plazas?|grupos?|people|persons?|guests?|seats?|groups?|(?:para|for) [0-9])")
+PEOPLE = regex.compile(
+    r"\b(?:personas?|pax|comensal|adult|plazas?|grupos?|people|persons?|guests?|seats?|groups?|(?:para|for) [0-9])"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,11 +22,11 @@ from chatbot.flows.definition import Confirm, Flow
 from chatbot.flows.machine import advance, resume
 from chatbot.flows.model_commands import COMMAND_SCHEMA, build_prompt, check_commands
 from chatbot.flows.phrases import SHORT_WORDS, find_triggered, is_question
-from chatbot.flows.repair import load_words
+from chatbot.flows.repair import REPAIR, load_words
 from chatbot.flows.run import FlowAct, FlowBook, Moved, Passage, Run, Utterance, World, dump_run, leave, read_run
-from chatbot.flows.slots import SlotSpec
+from chatbot.flows.slots import Heard, SlotSpec, read_slot
 from chatbot.flows.spotting import PROSE
-from chatbot.flows.understand import understand
+from chatbot.flows.understand import YES_NO, understand
 from chatbot.flows.walking import list_collected
 from chatbot.knowledge.faq import get_index
 from chatbot.language import read_courtesies
@@ -46,12 +46,9 @@ MAX_OUTPUT_TOKENS = 300
 UNSURE = {"digress", "nothing"}
 ANSWERS = {"fill", "choose", "confirm", "deny"}
 ASKED = regex.compile(r"[^.!?¿\n]+\?")
-EARLY = 3
-PARTICIPLES = ("ado", "ada", "ados", "adas", "ed")
 LEAST_STEM = 4
 SHORT_TEXT = 120
 OFFERED = "offered"  # in the stored run: titles of buttons that another responder showed in the middle of it
-REPAIR = "repair-"
 REASONS = {"asked": "asked", "flow": "flow"}
 STUCK = "flow_stuck"
 # whether a flow was on the way before, in what the customer wants now: what was resolved is another matter
@@ -264,7 +261,7 @@ def _understand(
         if text in _list_offered(turn):
             return (Command("digress", text=text),)
         return understand(text, flows.book, flows.run, flows.world, pressed=text)
-    commands = understand(text, flows.book, flows.run, flows.world, files=files)
+    commands = understand(_cut_undo(text, flows), flows.book, flows.run, flows.world, files=files)
     if flows.run is not None and flows.run.done and _wants_undone(text, commands, flows):
         return (Command("cancel"),)
     if not text or not turn.llm_allowed or not means.settings.endpoints or not _is_unsure(text, commands, flows):
@@ -284,16 +281,14 @@ def _wants_undone(text: str, commands: Sequence[Command], flows: Flows) -> bool:
     """Whether what a call of the run has changed already is to be undone: "cancela la reserva", no question about it, and no
     answer to the flow's own question."""
     spec = _find_spec(flows)
-    is_own = (spec is not None and spec.type == "choice") or _asks_about_undoing(flows)
-    if is_own and any(c.do in ANSWERS for c in commands):
+    if any(c.do in ANSWERS for c in commands) and ((spec and spec.type == "choice") or _asks_about_undoing(flows)):
         return False
     words, language = split_words(text[:1_000]), flows.world.where.language
     verbs = _find_undo(words)
     if not verbs or len(words) > SHORT_WORDS or is_question(text):
         return False
-    if spec is not None and spec.type in PROSE and not _asks_at_once(words):
-        return False
-    if load_words("negations").intersection(words[max(0, verbs[0] - 3) : verbs[0]]):
+    is_comment = spec is not None and spec.type in PROSE and not _asks_at_once(words)
+    if is_comment or load_words("negations").intersection(words[max(0, verbs[0] - 3) : verbs[0]]):
         return False
     known = flows.book.list_known(flows.run) if flows.run else []
     named = _stems_of(" ".join(load_words("booked")), language).union(*(_list_stems(flow, language) for flow in known))
@@ -309,14 +304,21 @@ def _asks_about_undoing(flows: Flows) -> bool:
     opened = find_open(flows.book, flows.run, below_repair=True) if flows.run else None
     if opened is None or not (isinstance(opened.step, Confirm) or (opened.spec and opened.spec.type == "yes_no")):
         return False
-    texts = (getattr(opened.step, "text", None) or {}).values()
-    return any(_find_undo(split_words(asked)) for text in texts for asked in ASKED.findall(text))
+    return any(_find_undo(split_words(asked)) for asked in ASKED.findall("\n".join((opened.step.text or {}).values())))
+
+
+def _cut_undo(text: str, flows: Flows) -> str:
+    """Yes or no, where it comes before the question's own verb: "sí, cancela la reserva anterior"."""
+    words = split_words(text[:1_000])
+    head = " ".join(words[: (_find_undo(words) or [0])[0]])
+    is_answer = head and isinstance(read_slot(YES_NO, head, flows.world.where), Heard) and not is_question(text)
+    return head if is_answer and _asks_about_undoing(flows) else text
 
 
 def _asks_at_once(words: list[str]) -> bool:
     """Where any words are an answer, only what begins with it asks for it: "traeré la reserva cancelada" is a comment."""
-    said = strip_lead_in(read_courtesies(strip_lead_in(words))[1])
-    return any(not said[n].endswith(PARTICIPLES) for n in _find_undo(said[:EARLY]))
+    said = strip_lead_in(strip_lead_in(read_courtesies(words)[1]))
+    return any(not said[n].endswith(("ado", "ada", "ados", "adas", "ed")) for n in _find_undo(said[:3]))
 
 
 def _is_unsure(text: str, commands: Sequence[Command], flows: Flows) -> bool:

@@ -50,6 +50,9 @@ def list_changes(talk: Talk, said: str) -> dict[str, Any]:
         ("es", "el martes a las 6", {"hora": "18:00"}),
         ("es", "a las 6", {"hora": "18:00"}),
         ("en", "on Tuesday at 6", {"hora": "18:00"}),
+        ("es", "el sábado a las 12", {"dia": SATURDAY, "hora": "12:00"}),
+        ("es", "a las 6 pero el miércoles", {"dia": WEDNESDAY, "hora": "18:00"}),
+        ("en", "at 6 on Wednesday instead please", {"dia": WEDNESDAY, "hora": "18:00"}),
     ],
 )
 def test_another_day_said_with_the_hour_counts(language: Language, said: str, slots: dict[str, Any]) -> None:
@@ -90,6 +93,26 @@ def test_a_day_that_is_only_spoken_of_changes_nothing(said: str) -> None:
     assert talk.asked == "que-hora/hora"
 
 
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("es", "a las 5 porque el miércoles trabajo"),
+        ("es", "a las 5, el lunes os confirmo"),
+        ("es", "a las 5, mañana os llamo"),
+        ("es", "a las 5, llamadme el lunes"),
+        ("es", "a las 5, llámeme el lunes"),
+        ("es", "llego el lunes, así que a las 5"),
+        ("es", "a las 5, que hoy no puedo"),
+        ("en", "at 5 because I work Wednesday"),
+        ("en", "at 5 if possible, otherwise Wednesday"),
+    ],
+)
+def test_a_day_that_is_only_spoken_of_beside_the_hour_changes_nothing(language: Language, said: str) -> None:
+    talk = talk_at("time", language)
+    assert list_changes(talk, said).get("dia", TUESDAY) == TUESDAY
+    assert "dia" in talk.values
+
+
 # to a summary: a yes with something beside it
 
 
@@ -110,6 +133,12 @@ def test_a_day_that_is_only_spoken_of_changes_nothing(said: str) -> None:
         ("es", "confirmar"),
         ("es", "lo confirmo"),
         ("es", "sí, confírmelo por favor"),
+        ("es", "quiero confirmar"),
+        ("es", "confirma la cita"),
+        ("es", "confirmo la hora"),
+        ("es", "confirmo para el martes"),
+        ("en", "please confirm"),
+        ("en", "I want to confirm"),
         ("en", "yes see you later"),
         ("en", "great, talk later"),
         ("en", "correct"),
@@ -124,6 +153,82 @@ def test_a_yes_with_a_goodbye_is_a_yes(language: Language, said: str) -> None:
     talk.say(said)
     assert talk.last.ended == "handoff"
     assert talk.last.says[0].text.startswith(("Gracias, Ana", "Thank you, Joe"))
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("es", "tengo que confirmarlo"),
+        ("es", "déjame confirmarlo"),
+        ("es", "déjeme confirmar la hora"),
+        ("es", "voy a confirmarlo"),
+        ("es", "falta confirmar la hora"),
+        ("es", "me falta confirmar"),
+        ("es", "para confirmar"),
+        ("es", "confirma la disponibilidad"),
+        ("en", "let me confirm"),
+        ("en", "I'll confirm"),
+        ("en", "please confirm the day"),
+        ("en", "please confirm the time"),
+    ],
+)
+def test_what_is_to_be_confirmed_yet_is_no_yes(language: Language, said: str) -> None:
+    talk = talk_at("summary", language)
+    before = dict(talk.values)
+    talk.say(said)
+    assert not talk.last.ended
+    assert {name: talk.values.get(name, value) for name, value in before.items()} == before
+
+
+@pytest.mark.parametrize(
+    ("language", "said", "titles", "asked"),
+    [
+        ("es", "sí, a las 5 o a las 6", ["17:00", "18:00"], "que-hora/hora"),
+        ("es", "sí, a las 5 o 6", ["17:00"], "que-hora/hora"),
+        ("es", "sí, el martes o el miércoles", ["martes 1 de diciembre", "miércoles 2 de diciembre"], "que-dia/dia"),
+        ("en", "yes, at 5 or at 6", ["17:00", "18:00"], "que-hora/hora"),
+        ("en", "yes, on Tuesday or Wednesday", ["Tuesday 1 December", "Wednesday 2 December"], "que-dia/dia"),
+    ],
+)
+def test_of_two_that_are_said_to_a_summary_one_is_asked_for(
+    language: Language, said: str, titles: list[str], asked: str
+) -> None:
+    talk = talk_at("summary", language)
+    talk.say(said)
+    assert talk.asked == asked
+    assert all(told.startswith(title) for told, title in zip(talk.titles, titles, strict=True))
+    assert talk.values["personas"] == 2
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("es", "mañana te confirmo"),
+        ("es", "te confirmo mañana"),
+        ("es", "lo confirmo mañana"),
+        ("es", "mañana se lo confirmo"),
+        ("es", "sí, mañana llamo"),
+        ("es", "el viernes os aviso"),
+        ("es", "mañana te digo"),
+        ("es", "le digo algo mañana"),
+        ("en", "I'll confirm tomorrow"),
+        ("en", "I'll call you tomorrow"),
+        ("en", "I'll let you know tomorrow"),
+        ("en", "I'll tell you tomorrow"),
+    ],
+)
+def test_the_day_of_a_call_is_not_the_appointment_s(language: Language, said: str) -> None:
+    talk = talk_at("summary", language)
+    before = dict(talk.values)
+    talk.say(said)
+    assert (talk.asked, talk.values) == ("bien/", before)
+
+
+def test_a_change_beside_a_call_is_asked_back() -> None:
+    talk = talk_at("summary", "es")
+    talk.say("confirmo, pero el miércoles")
+    assert (talk.asked, talk.last.ended) == ("que-dia/dia", "")
+    assert talk.question == "¿Es esto?"
 
 
 @pytest.mark.parametrize(
@@ -272,28 +377,3 @@ def test_where_no_people_are_counted_a_person_is_wanted() -> None:
     talk.say("quiero ir al taller")
     talk.say("una persona")
     assert talk.last.ended == "handoff"
-
-
-# a number beside a day and an hour
-
-
-@pytest.mark.parametrize(
-    ("language", "said", "slots"),
-    [
-        ("es", "2 personas, el martes a las 11", {"personas": 2, "dia": TUESDAY, "hora": "11:00"}),
-        ("es", "somos dos, el 3 de diciembre a las once", {"personas": 2, "dia": THURSDAY, "hora": "11:00"}),
-        ("es", "el martes a las 11, somos 4", {"personas": 4, "dia": TUESDAY, "hora": "11:00"}),
-        ("en", "2 of us on tuesday at 5pm", {"personas": 2, "dia": TUESDAY, "hora": "17:00"}),
-        ("en", "about 4 of us", {"personas": 4}),
-        ("es", "somos 2, hasta luego", {"personas": 2}),
-        ("es", "2, mi teléfono es 612 345 678", {"personas": 2, "telefono": "+34612345678"}),
-    ],
-)
-def test_a_number_beside_a_day_and_an_hour(language: Language, said: str, slots: dict[str, Any]) -> None:
-    assert list_changes(talk_at("people", language), said) == slots
-
-
-def test_two_numbers_are_still_asked_about() -> None:
-    talk = talk_at("people", "es")
-    assert list_changes(talk, "2 o 3") == {}
-    assert talk.titles == ["2", "3"]

@@ -1,4 +1,4 @@
-"""What people write to a form: a name beside a phone, and what is no name; and a day and an hour, told one after the other."""
+"""What people write to a form: a name beside a phone, and what is no name; days, hours and numbers, at once or one by one."""
 
 from __future__ import annotations
 
@@ -6,29 +6,9 @@ from typing import Any
 
 import pytest
 from flow_talk import Talk, make_flow_book, read_flow
+from unit.test_flow_everyday import THURSDAY, TUESDAY, WEDNESDAY, list_changes, talk_at
 
 from chatbot.reply import Language
-
-LINES: dict[Language, tuple[str, ...]] = {
-    "es": ("quiero pedir cita", "bordado", "2", "el martes", "a las 5"),
-    "en": ("book an appointment", "embroidery", "2", "on Tuesday", "at 5"),
-}
-WEDNESDAY = "2026-12-02"
-
-
-def talk_at_form(language: Language) -> Talk:
-    talk = Talk(language)
-    for line in LINES[language]:
-        talk.say(line)
-    return talk
-
-
-def list_changes(talk: Talk, said: str) -> dict[str, Any]:
-    """What a message changes of the values; what is gone is None."""
-    before = dict(talk.values)
-    talk.say(said)
-    after = talk.values
-    return {name: after.get(name) for name in {*before, *after} if before.get(name, "-") != after.get(name, "-")}
 
 
 @pytest.mark.parametrize(
@@ -42,7 +22,7 @@ def list_changes(talk: Talk, said: str) -> dict[str, Any]:
 def test_a_phone_number_that_is_not_complete_is_no_name(
     language: Language, said: str, slots: dict[str, Any], reason: str
 ) -> None:
-    talk = talk_at_form(language)
+    talk = talk_at("who", language)
     assert list_changes(talk, said) == slots
     assert reason in talk.question
 
@@ -64,17 +44,21 @@ def test_a_phone_number_that_is_not_complete_is_no_name(
         ("en", "give me a minute"),
         ("en", "why do you need my phone"),
         ("en", "my order has not arrived"),
+        ("en", "Do you have Bizum"),
+        ("en", "Who"),
+        ("en", "I'm interested in the course"),
+        ("es", "PARA QUÉ QUERÉIS MI TELÉFONO"),
     ],
 )
 def test_what_is_no_name_is_not_taken_for_one(language: Language, said: str) -> None:
-    talk = talk_at_form(language)
+    talk = talk_at("who", language)
     assert list_changes(talk, said) == {}
     assert talk.asked == "quien/nombre"
 
 
 @pytest.mark.parametrize("said", ["un momento", "vale", "para que lo queréis"])
 def test_nor_where_the_name_is_all_that_is_missing(said: str) -> None:
-    talk = talk_at_form("es")
+    talk = talk_at("who", "es")
     talk.say("612 345 678")
     assert list_changes(talk, said) == {}
     talk.say("Ana")
@@ -89,10 +73,13 @@ def test_nor_where_the_name_is_all_that_is_missing(said: str) -> None:
         ("un momento... Ana, 612345678", {"nombre": "Ana", "telefono": "+34612345678"}),
         ("Ana Ruiz 612 345 678 ana@example.com", {"nombre": "Ana Ruiz", "telefono": "+34612345678"}),
         ("Ana, 612345678, gracias", {"nombre": "Ana", "telefono": "+34612345678"}),
+        ("Will Brown, +34 600 123 456", {"nombre": "Will Brown", "telefono": "+34600123456"}),
+        ("Will Brown, my phone is +34 600 123 456", {"nombre": "Will Brown", "telefono": "+34600123456"}),
+        ("Mike from Acme, +34 600 123 456", {"nombre": "Mike from Acme", "telefono": "+34600123456"}),
     ],
 )
 def test_what_stands_beside_a_name_in_a_form(said: str, slots: dict[str, Any]) -> None:
-    assert list_changes(talk_at_form("es"), said) == slots
+    assert list_changes(talk_at("who", "es"), said) == slots
 
 
 @pytest.mark.parametrize(
@@ -104,10 +91,25 @@ def test_what_stands_beside_a_name_in_a_form(said: str, slots: dict[str, Any]) -
         ("María de la O Pérez", "María de la O Pérez"),
         ("ana de los santos", "ana de los santos"),
         ("a nombre de José y Pilar", "José y Pilar"),
+        ("Will Brown", "Will Brown"),
+        ("Can Yilmaz", "Can Yilmaz"),
+        ("Do Kyung-soo", "Do Kyung-soo"),
+        ("CAN YILMAZ", "CAN YILMAZ"),
+        ("Hay", "Hay"),
+        ("Como Restaurante", "Como Restaurante"),
+        ("puedes apuntarla a nombre de Ana", "Ana"),
+        ("¿puede apuntarla a nombre de Ana Ruiz?", None),
+        ("podéis llamarme Pepe", "Pepe"),
+        ("pueden llamarme Pepe", "Pepe"),
+        ("me llamo María de la O Pérez", "María de la O Pérez"),
+        ("I'm Joe from the Sea Hotel", "Joe"),
+        ("my name's Joe and I work at Sea Hotel", "Joe"),
+        ("my name is Joe from the Sea Hotel", "Joe"),
+        ("joe at sea hotel", "joe at sea hotel"),
     ],
 )
-def test_names_are_names(said: str, name: str) -> None:
-    assert list_changes(talk_at_form("es"), said) == {"nombre": name}
+def test_names_are_names(said: str, name: str | None) -> None:
+    assert list_changes(talk_at("who", "es"), said) == ({"nombre": name} if name else {})
 
 
 # a day and an hour in one question
@@ -167,6 +169,7 @@ steps:
         ("Eva", "Eva"),
         ("{{secret.x}}", "{{secret.x}}"),
         ("me llamo Eva Gil", "Eva Gil"),
+        ("Will Brown", "Will Brown"),
         ("un momento, que lo pregunto", None),
         ("vale", None),
         ("para qué lo queréis", None),
@@ -178,3 +181,28 @@ def test_a_name_that_is_asked_for_alone(said: str, name: str | None) -> None:
     talk.say("quiero ir al taller")
     talk.say(said)
     assert talk.values.get("nombre") == name
+
+
+# a number beside a day and an hour
+
+
+@pytest.mark.parametrize(
+    ("language", "said", "slots"),
+    [
+        ("es", "2 personas, el martes a las 11", {"personas": 2, "dia": TUESDAY, "hora": "11:00"}),
+        ("es", "somos dos, el 3 de diciembre a las once", {"personas": 2, "dia": THURSDAY, "hora": "11:00"}),
+        ("es", "el martes a las 11, somos 4", {"personas": 4, "dia": TUESDAY, "hora": "11:00"}),
+        ("en", "2 of us on tuesday at 5pm", {"personas": 2, "dia": TUESDAY, "hora": "17:00"}),
+        ("en", "about 4 of us", {"personas": 4}),
+        ("es", "somos 2, hasta luego", {"personas": 2}),
+        ("es", "2, mi teléfono es 612 345 678", {"personas": 2, "telefono": "+34612345678"}),
+    ],
+)
+def test_a_number_beside_a_day_and_an_hour(language: Language, said: str, slots: dict[str, Any]) -> None:
+    assert list_changes(talk_at("people", language), said) == slots
+
+
+def test_two_numbers_are_still_asked_about() -> None:
+    talk = talk_at("people", "es")
+    assert list_changes(talk, "2 o 3") == {}
+    assert talk.titles == ["2", "3"]

@@ -41,6 +41,15 @@ OPTIONS = SlotSpec(
         "es correcto",
         "yes please",
         "sure, why not",
+        "sí, confirma",
+        "confirmar",
+        "lo confirmo",
+        "confirmo la hora",
+        "quiero confirmar",
+        "confirma la cita",
+        "confirme la reserva",
+        "please confirm",
+        "I want to confirm",
     ],
 )
 def test_a_yes(text: str) -> None:
@@ -78,6 +87,39 @@ def test_a_yes_with_a_but_is_asked(text: str) -> None:
     result = read_slot(YES_NO, text, ES)
     assert isinstance(result, Unclear)
     assert [read_slot(YES_NO, value, ES) for _, value in result.choices] == [Heard(True, "sí"), Heard(False, "no")]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "tengo que confirmarlo",
+        "hay que confirmar",
+        "déjame confirmar",
+        "déjame confirmarlo",
+        "déjeme confirmarla",
+        "voy a confirmarlo",
+        "falta confirmar la hora",
+        "falta confirmarlo",
+        "me falta confirmar",
+        "a falta de confirmar",
+        "está por confirmar",
+        "sin confirmar",
+        "para confirmar",
+        "confirma la disponibilidad",
+        "confirme el día, por favor",
+        "let me confirm",
+        "I'll confirm",
+        "I will confirm it",
+        "we’ll confirm",
+        "to be confirmed",
+        "I need to confirm",
+        "please confirm the day",
+        "please confirm the time",
+        "could you confirm the date",
+    ],
+)
+def test_what_is_to_be_confirmed_yet_is_asked(text: str) -> None:
+    assert isinstance(read_slot(YES_NO, text, ES), Unclear)
 
 
 @pytest.mark.parametrize("text", ["hola", "el martes", "¿y el precio?", "me da igual", "gracias"])

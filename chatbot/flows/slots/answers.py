@@ -83,12 +83,20 @@ def _squeeze(text: str) -> str:
     return regex.sub(r"([a-z])\1{2,}", r"\1", text)
 
 
+# it is to be confirmed yet, or something of it is asked for: "let me confirm", "confirma la hora"
+_TO_CONFIRM = regex.compile(
+    r"\b(?:que|sin|para|por|a|de|falta|dej[ae](?:me|nos)?|let (?:me|us)|(?<!\b(?:want|like) )to|will|['’]ll|be|must|should)"
+    r"(?: l[oa])? confirm"
+    r"|(?<!\bi )\bconfirm(?!o\b|ad[oa]\b|ed\b)\w* (?:el|la|los|las|mi|the|my) (?!cita\b|reserva|appointment|booking)\w"
+)
+
+
 def read_yes_no(_spec: SlotSpec, text: str, where: Where) -> Reading | None:
     """Yes or no; "sí, pero ..." and "no sé" are asked back."""
     folded = _squeeze(fold_in_place(text).text)
     if folded.strip(" .!") in LETTERS[where.language]:
         return _say_yes_no(folded.strip(" .!") != "n", where)
-    if _UNSURE.search(folded):
+    if _UNSURE.search(folded) or _TO_CONFIRM.search(folded):
         return Unclear("unsure", _offer_yes_no(where))
     found = {phrase in _YES for phrase in _BOTH.findall(folded)}
     if not found:
