@@ -12,7 +12,7 @@ down_revision = "0026"
 def upgrade() -> None:
     op.add_column("kept_test", sa.Column("conversation_id", sa.BigInteger(), nullable=True))
     op.create_foreign_key(
-        op.f("fk_kept_test_conversation_id_conversation"),
+        op.f("fk_kept_test_conversation_id"),
         "kept_test",
         "conversation",
         ["conversation_id"],
