@@ -21,9 +21,8 @@ from chatbot.models import Inbox, Release
 from chatbot.numbers import Figures, Period
 from chatbot.web.access import allow
 from chatbot.web.database import reading
-from chatbot.web.imports import _pick_delimiter
 from chatbot.web.overview import count_newest
-from chatbot.web.reader import panel_settings
+from chatbot.web.reader import panel_settings, pick_delimiter
 
 bp = Blueprint("analytics", __name__)
 CHOICES = (7, 30, 90)
@@ -70,7 +69,7 @@ def export() -> ResponseReturnValue:
     count_newest()
     period = read_period()
     out = io.StringIO()
-    csv.writer(out, delimiter=_pick_delimiter()).writerows(list_lines(numbers.sum_by_day(reading(), period), period))
+    csv.writer(out, delimiter=pick_delimiter()).writerows(list_lines(numbers.sum_by_day(reading(), period), period))
     answer = make_response(f"\ufeff{out.getvalue()}")  # the mark makes spreadsheets read UTF-8
     answer.mimetype = "text/csv"
     answer.headers["Content-Disposition"] = f'attachment; filename="analytics-{period.first}-{period.last}.csv"'

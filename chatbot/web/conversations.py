@@ -25,10 +25,9 @@ from chatbot.models import Contact
 from chatbot.saying import speaking
 from chatbot.web.access import allow
 from chatbot.web.database import reading, writing
-from chatbot.web.imports import _pick_delimiter
 from chatbot.web.lists import ListQuery, apply_keyset, make_page, read_query
 from chatbot.web.pages import actor, go, say
-from chatbot.web.reader import panel_settings, pick_language
+from chatbot.web.reader import panel_settings, pick_delimiter, pick_language
 from chatbot.why import describe_looks, explain, find_score, name_problem, name_rule, tell_who
 
 bp = Blueprint("conversations", __name__, url_prefix="/conversations")
@@ -90,7 +89,7 @@ def export(form: str) -> ResponseReturnValue:
     lines = tell_why(conversations.stream_lines(db.engine, find_span(query.filters), query.search.split()), pick_language())
     if form == "csv":
         rows = make_rows(lines, ZoneInfo(panel_settings().time_zone))
-        body: Iterator[Any] = write_csv(rows, _pick_delimiter(), is_read_back=False)
+        body: Iterator[Any] = write_csv(rows, pick_delimiter(), is_read_back=False)
     else:
         body = (json.dumps(line, ensure_ascii=False, default=str) + "\n" for line in lines)
     kind = "text/csv" if form == "csv" else "application/x-ndjson"

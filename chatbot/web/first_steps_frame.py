@@ -23,7 +23,6 @@ from chatbot.web.reader import panel_settings
 bp = Blueprint("wizard", __name__, url_prefix="/first-steps")
 STEPS = ("business", "chatwoot", "ai", "teach", "try", "mode")
 ENOUGH = 3  # things to teach before it is worth trying
-KEPT = text("SELECT EXISTS (SELECT FROM kept_test WHERE deleted_at IS NULL)")
 HEARD = text("SELECT EXISTS (SELECT FROM inbox WHERE heard_at IS NOT NULL)")
 
 
@@ -47,7 +46,7 @@ def list_states(connection: Connection) -> list[StepState]:
         else ("todo", _("Not tested yet") if is_connected else "")
     )
     is_published = read_instance().live_release_id is not None
-    tried = has_tried(connection) or connection.execute(KEPT).scalar()
+    tried = has_tried(connection)
     return [
         StepState("business", _("Your business"), "done" if settings.business_name else "todo", settings.business_name),
         StepState("chatwoot", "Chatwoot", *chatwoot),

@@ -8,8 +8,8 @@ from typing import Any
 
 from flask import Blueprint, Response, abort, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import get_locale, lazy_gettext, ngettext
 from flask_babel import gettext as _
+from flask_babel import lazy_gettext, ngettext
 from werkzeug.exceptions import NotFound
 
 from chatbot import audit, content_export, content_file, imports
@@ -22,6 +22,7 @@ from chatbot.web.access import allow
 from chatbot.web.database import reading, writing
 from chatbot.web.pages import actor, go, say
 from chatbot.web.reader import LANGUAGES as LANGUAGE_NAMES
+from chatbot.web.reader import pick_delimiter
 
 bp = Blueprint("imports", __name__, url_prefix="/imports")
 SHOWN_ENTRIES = 100
@@ -234,7 +235,7 @@ def rejected(job_id: int) -> ResponseReturnValue:
         [*cells, *[""] * (len(names) - len(cells)), problems[0].row, " ".join(map(say_problem, problems))]
         for cells, problems in rows
     )
-    return _download(content_export.write_csv([head, *body], _pick_delimiter()), f"rejected-{job_id}.csv", "text/csv")
+    return _download(content_export.write_csv([head, *body], pick_delimiter()), f"rejected-{job_id}.csv", "text/csv")
 
 
 @bp.get("/export/<what>.<any(csv, xlsx, yaml):suffix>")
@@ -252,7 +253,7 @@ def export(what: str, suffix: str) -> ResponseReturnValue:
         return _download(iter(content_file.dump(content).encode().splitlines(keepends=True)), name, "application/yaml")
     rows = content_export.make_rows(content, what)
     if suffix == "csv":
-        return _download(content_export.write_csv(rows, _pick_delimiter()), name, "text/csv")
+        return _download(content_export.write_csv(rows, pick_delimiter()), name, "text/csv")
     try:
         return _download(iter([content_export.write_xlsx(rows)]), name, XLSX_TYPE)
     except ContentError as e:
@@ -263,12 +264,6 @@ def export(what: str, suffix: str) -> ResponseReturnValue:
 def _load(of: str) -> Content:
     connection = reading()
     return load_content(connection, live_release_id(connection)) if of == "live" else load_draft(connection)
-
-
-def _pick_delimiter() -> str:
-    """Spreadsheets in Spanish expect the semicolon: there the comma is the decimal point."""
-    locale = get_locale()
-    return ";" if locale is not None and locale.language == "es" else ","
 
 
 def _download(pieces: Any, name: str, mimetype: str) -> Response:

@@ -80,6 +80,12 @@ def _format_money(micros: int, locale: str) -> str:
     return format_currency(amount, "USD", pattern, locale=locale, currency_digits=not is_small)
 
 
+def pick_delimiter() -> str:
+    """Spreadsheets in Spanish expect the semicolon: there the comma is the decimal point."""
+    locale = get_locale()
+    return ";" if locale is not None and locale.language == "es" else ","
+
+
 def init_app(app: Flask) -> None:
     app.config["BABEL_DEFAULT_LOCALE"] = "es"
     Babel(app, locale_selector=pick_language, timezone_selector=pick_zone)
